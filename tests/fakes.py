@@ -36,7 +36,14 @@ from pkgwidgets.core.errors import (
 )
 from pkgwidgets.core.events import Event, Stage
 from pkgwidgets.core.index_query import IndexQuery
-from pkgwidgets.core.interfaces import Backend, ProjectAnswered, Report, ResolveRequest, no_report
+from pkgwidgets.core.interfaces import (
+    Backend,
+    ImportCheck,
+    ProjectAnswered,
+    Report,
+    ResolveRequest,
+    no_report,
+)
 from pkgwidgets.core.limits import NO_LIMITS, Limits
 from pkgwidgets.core.plans import Change, Plan
 from pkgwidgets.core.releases import Release, Wheel
@@ -373,6 +380,19 @@ class FakeImportChecker:
 
     def keep_bytecode(self, stage: Path) -> None:
         """Compile nothing."""
+
+    def check(
+        self,
+        modules: Sequence[str],
+        report: Report = no_report,
+        *,
+        optional: Sequence[str] = (),
+        staged: Path | None = None,
+        masked: Collection[Path] = (),
+        watched: Collection[Path] = (),
+    ) -> ImportCheck:
+        errors = self.failures(modules, report, optional=optional, staged=staged, masked=masked)
+        return ImportCheck(errors=errors)
 
     def _error(self, module: str, sites: Sequence[Path]) -> str | None:
         disk = self._environment.disk

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pkgwidgets.core.events import Event, Stage
-from pkgwidgets.core.interfaces import Backend, ImportChecker, Report, no_report
+from pkgwidgets.core.interfaces import Backend, ImportCheck, ImportChecker, Report, no_report
 from pkgwidgets.demo.wheel_builder import BuiltWheel
 
 StartUpgrade = Callable[[str], "subprocess.Popen[str]"]
@@ -54,8 +54,15 @@ class HeldImportChecker:
             time.sleep(0.01)
         return self._inner.failures(modules, report, **more)
 
+    def check(self, modules: Sequence[str], report: Report = no_report, **more: Any) -> ImportCheck:
+        return ImportCheck(errors=self.failures(modules, report, **_without_watched(more)))
+
     def __getattr__(self, name: str) -> object:
         return getattr(self._inner, name)
+
+
+def _without_watched(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in arguments.items() if name != "watched"}
 
 
 def line(child: subprocess.Popen[str]) -> str:

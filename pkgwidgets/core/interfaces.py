@@ -301,8 +301,32 @@ def what_is_needed(error: str) -> str:
     return error.removeprefix(NEEDS) if error.startswith(NEEDS) else ""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ImportCheck:
+    """The result of an import check: the errors of modules, by module.
+
+    `depends_on_place` tells whether a module of a stage read a file at its installed path that the
+    plan replaces. Such a module may import in another way once the stage is installed.
+    """
+
+    errors: Mapping[str, str]
+    depends_on_place: bool = False
+
+
 class ImportChecker(Protocol):
     """Imports modules in a new process of the environment's interpreter."""
+
+    def check(
+        self,
+        modules: Sequence[str],
+        report: Report = no_report,
+        *,
+        optional: Sequence[str] = (),
+        staged: Path | None = None,
+        masked: Collection[Path] = (),
+        watched: Collection[Path] = (),
+    ) -> ImportCheck:
+        """Import modules as `failures` does, and note whether they read `watched` files."""
 
     def failures(
         self,

@@ -14,10 +14,12 @@ class ImportResult:
     """The result of an import check in which no module fails because of the plan.
 
     `excused` modules failed before, too, or could not be tried. `needs` says what some of them lack
-    outside of the environment.
+    outside of the environment. For `unproven` modules, the check does not show that they import
+    once the plan is applied; None if that holds for all modules.
     """
 
     excused: frozenset[str] = frozenset()
+    unproven: frozenset[str] | None = frozenset()
     needs: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -45,7 +45,7 @@ from .snapshot import EnvironmentSnapshot
 from .upgrade_resolver import UpgradeResolver
 from .upgrade_targets import UpgradeTargets
 
-_ALL = "part of upgrading all packages"
+_ALL = "part of Upgrade all"
 """The reason of a change in a plan for which the user named no package."""
 
 

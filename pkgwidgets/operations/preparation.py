@@ -34,4 +34,8 @@ def prepare_plan(backend: Backend, plan: Plan, report: Report = no_report) -> No
         if failing:
             raise StageFailed("", failing)
         check_unchanged(backend, plan)
-        preparation.complete(ImportResult(excused=baseline.failures, needs=baseline.needs))
+        preparation.complete(
+            ImportResult(
+                excused=baseline.failures, needs=baseline.needs, unproven=baseline.unproven
+            )
+        )

@@ -4,28 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from pathlib import Path
 
-from packaging.utils import NormalizedName, canonicalize_name
+from packaging.utils import NormalizedName
 
 from pkgwidgets.core import dependency_graph
 from pkgwidgets.core.breakages import Breakage
-from pkgwidgets.core.environment import Unreadable
 from pkgwidgets.core.events import Event, Stage
 from pkgwidgets.core.interfaces import NEEDS, Backend, Report, is_untried, what_is_needed
 from pkgwidgets.core.plans import Plan
 from pkgwidgets.core.preparations import ImportResult
-from pkgwidgets.core.restart import KERNEL_PACKAGES
 
+from .affected_packages import AffectedPackages, Modules, lost_requirements, unreadable_after
 from .breakages import KERNEL_START, find_breakages
 from .optional_modules import find_optional_modules
-from .plan_paths import removed_paths
-
-Modules = Mapping[NormalizedName, tuple[str, ...]]
-"""The top-level modules of each distribution."""
-
-_PKGWIDGETS = canonicalize_name("pkgwidgets")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,6 +35,8 @@ class Baseline:
     """What modules lack, outside of the environment or optional; they were not tried."""
     breakages: tuple[Breakage, ...] = ()
     """Which new versions cause the problems."""
+    unproven: frozenset[str] | None = None
+    """The modules to import again after the installation; None for all of them."""
 
     def needs_text(self) -> str:
         """Return one line about the modules that lack something, for the journal."""
@@ -64,7 +58,7 @@ def problems_before(
     """
     if plan.from_save_point:
         return (), Baseline()
-    scope = _AffectedPackages(backend, plan, stage)
+    scope = AffectedPackages(backend, plan, stage)
     wrong = scope.problems()
     if wrong:
         return wrong, Baseline()
@@ -77,11 +71,12 @@ def problems_before(
         sharing_folders=backend.bystanders.sharing_folders(plan, stage),
         needs=prepared.needs,
         breakages=breakages,
+        unproven=prepared.unproven if stage is not None else None,
     )
 
 
 def _import_as_if_installed(
-    backend: Backend, plan: Plan, stage: Path | None, scope: _AffectedPackages, report: Report
+    backend: Backend, plan: Plan, stage: Path | None, scope: AffectedPackages, report: Report
 ) -> tuple[tuple[str, ...], tuple[Breakage, ...], ImportResult]:
     """Import the affected modules from the stage.
 
@@ -92,11 +87,15 @@ def _import_as_if_installed(
     for name, files in scope.new_startup_files.items():
         text = f"{name} adds a file that runs each time Python starts ({', '.join(files)})"
         report(Event(stage=Stage.CHECKING, id=name, text=text))
-    errors = dict(
-        backend.import_checker.failures(
-            _flatten(modules), report, optional=_flatten(optional), staged=stage, masked=masked
-        )
+    check = backend.import_checker.check(
+        _flatten(modules),
+        report,
+        optional=_flatten(optional),
+        staged=stage,
+        masked=masked,
+        watched=scope.touched,
     )
+    errors = dict(check.errors)
     if scope.is_critical:
         kernel_error = backend.import_checker.kernel(report, staged=stage, masked=masked)
         errors |= {KERNEL_START: kernel_error} if kernel_error is not None else {}
@@ -104,11 +103,17 @@ def _import_as_if_installed(
     untried = {module for module, error in errors.items() if is_untried(error)}
     needs = {module: what for module in sorted(untried) if (what := what_is_needed(errors[module]))}
     new_errors = {m: e for m, e in errors.items() if m not in failing and m not in untried}
-    new_errors = scope.without_missing_files(new_errors)
+    awaited = scope.awaiting_files(new_errors)
+    new_errors = {m: e for m, e in new_errors.items() if m not in awaited}
     needs |= find_optional_modules(backend, plan, stage, new_errors, {**modules, **optional})
     for module, what in needs.items():
         report(Event(stage=Stage.CHECKING, text=f"{module} was {NEEDS}{what}"))
-    result = ImportResult(excused=failing | untried | needs.keys(), needs=needs)
+    is_proven = not check.depends_on_place and not scope.changes_startup
+    result = ImportResult(
+        excused=failing | untried | needs.keys(),
+        needs=needs,
+        unproven=awaited if is_proven else None,
+    )
     failures = _new_failures(new_errors, result.excused)
     tried = {**modules, **optional}
     breakages = find_breakages(backend, plan, stage, failures, tried) if failures else ()
@@ -140,8 +145,8 @@ def problems_after(
     """Return the problems of the environment after the plan, one sentence each.
 
     Checks that versions and files are those of the plan, that no requirement was lost, and that
-    modules still import. Dependents were imported beside the environment, on the same files; here
-    only changed packages and direct dependents are, in a fresh Python.
+    modules still import. Dependents were imported beside the environment, on files of the same
+    hash; here only changed packages are, and what that did not prove.
     """
     installed = backend.environment.distributions()
     expected = dependency_graph.versions_after(
@@ -150,25 +155,26 @@ def problems_after(
     wrong = dependency_graph.version_differences(
         expected, dependency_graph.installed_versions(_without_uncovered(backend, plan, installed))
     )
-    unreadable = _unreadable(before, installed)
+    unreadable = unreadable_after(before, installed)
     if wrong or unreadable:
         return (*wrong, *unreadable)
     if plan.from_save_point:
         # The save point restores the old files by hash, with earlier edits and failures.
         return ()
     damage = backend.records.damage(plan, baseline.sharing_folders, baseline.stage)
-    lost = _lost_requirements(backend, before, installed)
+    lost = lost_requirements(backend, before, installed)
     if damage or lost:
         return (*damage, *lost)
     if baseline.stage is not None:
         backend.import_checker.keep_bytecode(baseline.stage)
-    scope = _AffectedPackages(backend, plan, None)
-    errors = dict(backend.import_checker.failures(_flatten(scope.modules) or ["sys"], report))
+    scope = AffectedPackages(backend, plan, None)
+    modules = scope.modules_to_verify(baseline.unproven)
+    errors = dict(backend.import_checker.failures(_flatten(modules) or ["sys"], report))
     if scope.is_critical:
         kernel_error = backend.import_checker.kernel(report)
         errors |= {KERNEL_START: kernel_error} if kernel_error is not None else {}
     failures = {module: error for module, error in errors.items() if not is_untried(error)}
-    return _describe_failures(plan, scope.modules, _new_failures(failures, baseline.failures))
+    return _describe_failures(plan, modules, _new_failures(failures, baseline.failures))
 
 
 def left_files(backend: Backend, plan: Plan, saved: Collection[Path]) -> tuple[str, ...]:
@@ -193,139 +199,8 @@ def missing_changes(backend: Backend, plan: Plan) -> tuple[str, ...]:
     return (*problems, *backend.records.damage(plan))
 
 
-class _AffectedPackages:
-    """The packages that a plan changes or may break."""
-
-    def __init__(self, backend: Backend, plan: Plan, stage: Path | None) -> None:
-        self._backend = backend
-        self._plan = plan
-        self._stage = stage
-        self._installed = backend.environment.distributions()
-        self._changed = [change.id for change in plan.changes if change.after is not None]
-        self._uninstalled = {change.id for change in plan.changes if change.after is None}
-
-    def problems(self) -> tuple[str, ...]:
-        """Return the problems of the staged distributions, without running their code."""
-        if self._stage is None and self._changed:
-            return ()
-        staged = self._backend.records.staged(self._stage) if self._stage is not None else {}
-        kept = {
-            name: distribution
-            for name, distribution in self._installed.items()
-            if name not in self._changed and name not in self._uninstalled
-        }
-        after = {**kept, **staged}
-        unreadable = _unreadable(self._installed, after)
-        if unreadable:
-            return unreadable
-        before = dependency_graph.installed_versions(self._installed)
-        expected = dependency_graph.versions_after(before, self._plan.changes)
-        wrong = dependency_graph.version_differences(
-            expected, dependency_graph.installed_versions(after)
-        )
-        return (
-            *wrong,
-            *_lost_requirements(self._backend, self._installed, after),
-            *self._lost_commands(),
-        )
-
-    @cached_property
-    def replaced(self) -> frozenset[Path]:
-        """The files that the plan removes, without those that another distribution keeps."""
-        return removed_paths(self._backend, self._plan)
-
-    def without_missing_files(self, errors: Mapping[str, str]) -> dict[str, str]:
-        """Leave out failures that name a file not installed yet: they are checked after it is."""
-        if not errors:
-            return {}
-        coming = self._backend.records.touched_paths(self._plan, self._stage) - self.replaced
-        awaited = {str(path) for path in coming}
-        return {m: e for m, e in errors.items() if not any(path in e for path in awaited)}
-
-    @cached_property
-    def modules(self) -> Modules:
-        """The modules that must be tried: those of changed packages and of direct dependents."""
-        dependents = dependency_graph.dependents(
-            [*self._changed, *self._uninstalled], self._active_requirements
-        )
-        return self._modules(
-            [*self._changed, *(name for name in dependents if name not in self._uninstalled)]
-        )
-
-    @cached_property
-    def optional(self) -> Modules:
-        """The modules to try if there is time: of indirect dependents and of shared folders.
-
-        All modules, if a changed package runs code at every start of Python.
-        """
-        known = {*self._changed, *self._uninstalled, *self.modules}
-        wider = set(self._backend.bystanders.sharing_folders(self._plan, self._stage))
-        pending = dependency_graph.dependents(known, self._active_requirements)
-        while pending:
-            wider |= set(pending)
-            pending = dependency_graph.dependents(known | wider, self._active_requirements)
-        if self.startup_files:
-            wider |= set(dependency_graph.readable_distributions(self._installed))
-        return self._modules(sorted(wider - known))
-
-    @cached_property
-    def startup_files(self) -> Mapping[NormalizedName, tuple[str, ...]]:
-        """The files of changed packages that run code at every start of Python."""
-        return self._backend.records.startup_files(self._changed, self._stage)
-
-    @property
-    def new_startup_files(self) -> Mapping[NormalizedName, tuple[str, ...]]:
-        """The startup files that the installed versions do not have."""
-        old = self._backend.records.startup_files(self._changed)
-        new = {
-            name: tuple(file for file in files if file not in old.get(name, ()))
-            for name, files in self.startup_files.items()
-        }
-        return {name: files for name, files in new.items() if files}
-
-    @property
-    def is_critical(self) -> bool:
-        """Whether the plan changes packages that kernels need to start.
-
-        Without a check the user would notice only at the next start.
-        """
-        changed = bool(KERNEL_PACKAGES & {*self._changed, *self._uninstalled})
-        return changed and "ipykernel" in {*self._installed, *self._changed} - self._uninstalled
-
-    @cached_property
-    def _active_requirements(self) -> dependency_graph.ActiveRequirements:
-        return dependency_graph.active_requirements(
-            self._installed,
-            self._backend.environment.interpreter.markers,
-            self._backend.limits().requires_of,
-        )
-
-    def _modules(self, names: Collection[NormalizedName]) -> Modules:
-        modules = self._backend.records.modules(names, self._stage)
-        if _PKGWIDGETS not in modules:
-            return modules
-        # If the new pkgwidgets has the modules that an undo needs, it must import them.
-        needed = filter(self._has_file, self._backend.undo_modules)
-        return {**modules, _PKGWIDGETS: (*modules[_PKGWIDGETS], *needed)}
-
-    def _has_file(self, module: str) -> bool:
-        """Tell whether a module has a file: staged, or installed if nothing is staged."""
-        interpreter = self._backend.environment.interpreter
-        folder = interpreter.scheme["purelib"]
-        if self._stage is not None:
-            folder = self._stage / folder.relative_to(interpreter.prefix)
-        return folder.joinpath(*module.split(".")).with_suffix(".py").is_file()
-
-    def _lost_commands(self) -> tuple[str, ...]:
-        commands = self._backend.bystanders.lost_commands(self._plan, self._stage)
-        return tuple(
-            f"the command {command}, which {' and '.join(users)} runs, would be missing"
-            for command, users in sorted(commands.items())
-        )
-
-
 def _already_failing(
-    backend: Backend, errors: Mapping[str, str], scope: _AffectedPackages, report: Report
+    backend: Backend, errors: Mapping[str, str], scope: AffectedPackages, report: Report
 ) -> frozenset[str]:
     """Return the failing modules that also fail in the unchanged environment."""
     if not errors:
@@ -390,26 +265,3 @@ def _without_uncovered(
         for name, distribution in installed.items()
         if name not in removed or distribution.path.parent in own_folders
     }
-
-
-def _unreadable(
-    before: dependency_graph.Installed, after: dependency_graph.Installed
-) -> tuple[str, ...]:
-    return tuple(
-        f"{name}: {distribution.reason}"
-        for name, distribution in after.items()
-        if isinstance(distribution, Unreadable) and not isinstance(before.get(name), Unreadable)
-    )
-
-
-def _lost_requirements(
-    backend: Backend, before: dependency_graph.Installed, after: dependency_graph.Installed
-) -> tuple[str, ...]:
-    markers = backend.environment.interpreter.markers
-    requires_of = backend.limits().requires_of
-    problems = dependency_graph.newly_unmet(
-        dependency_graph.unmet_in(before, markers, requires_of),
-        dependency_graph.active_requirements(after, markers, requires_of),
-        dependency_graph.installed_versions(after),
-    )
-    return tuple(sorted(map(str, problems)))

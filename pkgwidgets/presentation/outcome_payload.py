@@ -1,43 +1,56 @@
-"""How a change ended, in the form of the progress view."""
+"""How a change ended, in the form of the progress view: one line, with details to unfold."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from pkgwidgets.core.text import capitalize_first, count_noun
 from pkgwidgets.core.transactions import Transaction
 
 from .change_text import outcome_text
 from .labels import undo_label
-from .plan_payload import changes_summary, restart_heading, restart_reasons
+from .plan_payload import restart_clauses, restart_heading
 
-_MAX_NAMED_CHANGES = 6
-"""Changes that an outcome names; of more it gives the numbers only."""
+_MAX_NAMED_CHANGES = 3
+"""Changes that the line names; of more it gives the number only."""
 
 
 def outcome_payload(transaction: Transaction, *, is_undo: bool = False) -> dict[str, Any]:
-    """Return the outcome of a committed transaction, with a way to undo it."""
-    restart = transaction.plan.restart
+    """Return the outcome of a committed transaction.
+
+    `text` is one line, and `word` says whether the kernel must restart. `details` are the lines to
+    unfold: each change, and each reason for a restart.
+    """
+    changes, restart = transaction.changes, transaction.plan.restart
+    clauses = restart_clauses(restart)
+    named = len(changes) <= _MAX_NAMED_CHANGES
     return {
         "kind": "ok",
-        "text": _changes_text(transaction, is_undo=is_undo),
-        "restart": restart_reasons(restart),
+        "text": _line(transaction, is_undo=is_undo),
         "word": restart_heading(restart),
-        "undo": undo_label(is_undo=is_undo) if transaction.changes else "",
+        "loaded": count_noun(len(clauses), "loaded package") if clauses else "",
+        "details": [
+            *([] if named else map(str, changes)),
+            *(f"{clause}." for clause in clauses),
+        ],
+        "undo": undo_label(is_undo=is_undo) if changes else "",
         "undo_id": transaction.id,
     }
 
 
 def unchanged_payload(kind: str, text: str) -> dict[str, Any]:
     """Return the outcome of a change that failed ("bad") or was cancelled ("off")."""
-    return {"kind": kind, "text": text, "restart": "", "word": "", "undo": "", "undo_id": ""}
+    empty = {"word": "", "loaded": "", "details": [], "undo": "", "undo_id": ""}
+    return {"kind": kind, "text": text, **empty}
 
 
-def _changes_text(transaction: Transaction, *, is_undo: bool) -> str:
-    """Return what a change did; of many changes only their numbers, the history has the rest."""
+def _line(transaction: Transaction, *, is_undo: bool) -> str:
+    """Return `22 changes done`, or the changes themselves if they are few."""
     changes = transaction.changes
     if not changes:
         return f"{outcome_text(transaction)} There was nothing to change."
-    redone = "Redone." if transaction.plan.undoes else outcome_text(transaction)
-    is_long = len(changes) > _MAX_NAMED_CHANGES
-    shown = changes_summary(changes) if is_long else ", ".join(map(str, changes))
-    return f"{'Undone.' if is_undo else redone} {shown}."
+    is_redo = not is_undo and bool(transaction.plan.undoes)
+    verb = "undone" if is_undo else "redone" if is_redo else "done"
+    if len(changes) > _MAX_NAMED_CHANGES:
+        return f"{count_noun(len(changes), 'change')} {verb}"
+    return f"{capitalize_first(verb)}: {', '.join(map(str, changes))}"

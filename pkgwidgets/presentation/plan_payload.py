@@ -21,19 +21,16 @@ _MAX_REASONS = 3
 
 
 def plan_payload(plan: Plan) -> dict[str, Any]:
-    """Return what the plan view shows of a plan, besides its title."""
-    download_size = format_size(plan.download_size) or "unknown size"
+    """Return a plan as the plan view shows it; `headline` counts its changes."""
     return {
         "id": plan.id,
-        "summary": changes_summary(plan.changes) if len(plan.changes) > 1 else "",
+        "headline": changes_summary(plan.changes) if plan else "",
         "changes": [_change_row(change) for change in plan.changes],
         "held_back": [_held_back_note(item) for item in plan.held_back],
         "restart": restart_reasons(plan.restart),
         "word": restart_heading(plan.restart),
         "others": other_kernels_text(plan.kernels) if plan else "",
-        "footer": "from the saved files · can be undone"
-        if plan.from_save_point
-        else f"{download_size} to fetch · can be undone",
+        "footer": _footer(plan),
         "warnings": [f"{text}." for text in plan.change_warnings],
         "commands": list(plan.commands),
         "empty": not plan,
@@ -41,21 +38,30 @@ def plan_payload(plan: Plan) -> dict[str, Any]:
 
 
 def changes_summary(changes: Sequence[Change]) -> str:
-    """Return `22 changes: 16 upgrades (13 major), 6 new`."""
+    """Return `22 changes: 16 upgrades, 13 of them major, 6 new`; of one kind only its number."""
     kinds = Counter(change.kind for change in changes)
-    major_count = sum(
-        change.kind is ChangeKind.UPGRADE and _step(change) == VersionStep.MAJOR
-        for change in changes
-    )
-    major = f" ({major_count} major)" if major_count else ""
     parts = [
-        f"{count_noun(kinds[ChangeKind.UPGRADE], 'upgrade')}{major}",
+        count_noun(kinds[ChangeKind.UPGRADE], "upgrade"),
         count_noun(kinds[ChangeKind.DOWNGRADE], "downgrade"),
         f"{kinds[ChangeKind.INSTALL]} new",
         f"{kinds[ChangeKind.REMOVE]} uninstalled",
     ]
-    shown = ", ".join(part for part in parts if not part.startswith("0 "))
-    return f"{count_noun(len(changes), 'change')}: {shown}"
+    parts[0] += _major_text(changes, kinds[ChangeKind.UPGRADE])
+    shown = [part for part in parts if not part.startswith("0 ")]
+    if len(shown) == 1:
+        return shown[0]
+    return f"{count_noun(len(changes), 'change')}: {', '.join(shown)}"
+
+
+def _major_text(changes: Sequence[Change], upgrade_count: int) -> str:
+    """Return `, 13 of them major`; of one upgrade `, major`; "" without a major one."""
+    major_count = sum(
+        change.kind is ChangeKind.UPGRADE and _step(change) == VersionStep.MAJOR
+        for change in changes
+    )
+    if not major_count:
+        return ""
+    return ", major" if upgrade_count == 1 else f", {major_count} of them major"
 
 
 def restart_heading(restart: Restart | None) -> str:
@@ -65,14 +71,25 @@ def restart_heading(restart: Restart | None) -> str:
     return "Restart advised" if restart.verdict == "advised" else "Restart needed"
 
 
-def restart_reasons(restart: Restart | None) -> str:
-    """Return the reasons for a restart as a text; "" if no restart is needed."""
+def restart_clauses(restart: Restart | None) -> tuple[str, ...]:
+    """Return all reasons for a restart; empty if no restart is needed."""
     if restart is None or not restart.needed:
-        return ""
-    reasons = restart.reasons or (str(restart).partition(": ")[2],)
+        return ()
+    return restart.reasons or (str(restart).partition(": ")[2],)
+
+
+def restart_reasons(restart: Restart | None) -> str:
+    """Return the first reasons for a restart as a text; "" if no restart is needed."""
+    reasons = restart_clauses(restart)
     unnamed_count = len(reasons) - _MAX_REASONS
     more = f"; and {unnamed_count} more" if unnamed_count > 0 else ""
-    return f"{'; '.join(reasons[:_MAX_REASONS])}{more}."
+    return f"{'; '.join(reasons[:_MAX_REASONS])}{more}." if reasons else ""
+
+
+def _footer(plan: Plan) -> str:
+    if plan.from_save_point:
+        return "from the saved files · can be undone"
+    return f"{format_size(plan.download_size) or 'unknown size'} to fetch · can be undone"
 
 
 def other_kernels_text(kernels: Sequence[Kernel]) -> str:

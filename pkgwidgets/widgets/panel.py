@@ -66,8 +66,9 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
             self._list_controller.refresh,
             has_own_service=has_own_service,
         )
-        views = [self.table, self.form, self.plan_view, self.task_view]
-        views += [self.history_view, self.connection]
+        # What has to be decided or has just ended is above the list.
+        views = [self.task_view, self.plan_view, self.form, self.history_view]
+        views += [self.table, self.connection]
         super().__init__(views, _dom_classes=("pkgw-panel",), **options)
         self.plan_view.home = self.task_view.home = str(self.model_id)
         self.task_view.kernel = self.connection.kernel

@@ -141,14 +141,16 @@ def test_accessibility_tree_matches_the_snapshot(notebook: PanelNotebook) -> Non
     expect(notebook.part("Plan")).to_match_aria_snapshot("""
       - region "Plan":
         - heading "Upgrade raintable" [level=3]
+        - text: 1 upgrade
         - status: Nothing has been changed yet.
-        - table "Changes":
-          - rowgroup:
-            - row "Package Version Size Why"
-          - rowgroup:
-            - row:
-              - rowheader "raintable"
-              - cell "2.0.0 → 2.4.0 minor"
+        - group "What would change":
+          - table "Changes":
+            - rowgroup:
+              - row "Package Version Size Why"
+            - rowgroup:
+              - row:
+                - rowheader "raintable"
+                - cell "2.0.0 → 2.4.0 minor"
     """)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from transaction_faults import pea
 from pkgwidgets.backends.sandbox.preparations import FolderPreparations
 from pkgwidgets.core.errors import Cancelled, DiskFailed, PkgwidgetsError, StageFailed, StalePlan
 from pkgwidgets.core.events import Event, Stage
-from pkgwidgets.core.interfaces import Backend
+from pkgwidgets.core.interfaces import Backend, ImportCheck
 from pkgwidgets.core.preparations import ImportResult
 from pkgwidgets.core.transactions import Outcome
 from pkgwidgets.demo.wheel_builder import BuiltWheel
@@ -37,10 +37,9 @@ class CountedChecker:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
 
-    def failures(self, modules: Sequence[str], *args: Any, **more: Any) -> Mapping[str, str]:
-        if more.get("staged") is not None:
-            self.staged.append(more["staged"])
-        return self._inner.failures(modules, *args, **more)
+    def check(self, modules: Sequence[str], *args: Any, **more: Any) -> ImportCheck:
+        self.staged.append(more["staged"])
+        return self._inner.check(modules, *args, **more)
 
 
 def counted(backend: Backend) -> tuple[Backend, CountedChecker]:

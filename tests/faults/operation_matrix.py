@@ -30,7 +30,7 @@ from pkgwidgets import recover
 from pkgwidgets.backends.store import fail_points
 from pkgwidgets.connect import connect
 from pkgwidgets.core.errors import EnvironmentRefused, PkgwidgetsError, RollbackFailed
-from pkgwidgets.core.interfaces import Backend, Report, no_report
+from pkgwidgets.core.interfaces import Backend, ImportCheck, Report, no_report
 from pkgwidgets.demo.index_server import DemoIndex
 from pkgwidgets.demo.wheel_builder import BuiltWheel
 from pkgwidgets.operations import apply
@@ -103,6 +103,9 @@ class NothingImported:
 
     def failures(self, *args: Any, **more: Any) -> dict[str, str]:
         return {}
+
+    def check(self, *args: Any, **more: Any) -> ImportCheck:
+        return ImportCheck(errors={})
 
     def kernel(self, report: Report = no_report, **more: Any) -> str | None:
         return None

@@ -690,6 +690,41 @@ MUTATIONS = {
         test="unit/test_notebook_file.py"
         "::test_code_is_read_whatever_other_fields_hold[utf-8-null everywhere]",
     ),
+    "verification: what depends on the place is not imported in place": Mutation(
+        file="operations/affected_packages.py",
+        code="        if unproven is None:\n            return self.modules\n",
+        instead="        unproven = unproven or ()\n",
+        test="faults/test_verified_imports.py"
+        "::test_dependent_that_another_place_breaks_is_found_in_place[reads-False]",
+    ),
+    "verification: what awaits a file is not imported in place": Mutation(
+        file="operations/verification.py",
+        code="        unproven=awaited if is_proven else None,\n",
+        instead="        unproven=frozenset() if is_proven else None,\n",
+        test="faults/test_verified_imports.py"
+        "::test_dependent_that_another_place_breaks_is_found_in_place[awaits-False]",
+    ),
+    "verification: mapped libraries are not noticed": Mutation(
+        file="backends/sandbox/scripts/watch_replaced.py",
+        code="    return [path for path in watched if path in mapped]\n",
+        instead="    return []\n",
+        test="faults/test_verified_imports.py"
+        "::test_dependent_that_another_place_breaks_is_found_in_place[maps-False]",
+    ),
+    "verification: startup files prove as modules do": Mutation(
+        file="operations/verification.py",
+        code=" and not scope.changes_startup\n",
+        instead="\n",
+        test="faults/test_verified_imports.py"
+        "::test_dependent_that_a_startup_file_breaks_is_found_in_place",
+    ),
+    "preparations: what is unproven is forgotten": Mutation(
+        file="backends/sandbox/preparations.py",
+        code='"unproven": None if result.unproven is None else sorted(result.unproven),',
+        instead='"unproven": [],',
+        test="faults/test_verified_imports.py"
+        "::test_dependent_that_another_place_breaks_is_found_in_place[reads-True]",
+    ),
 }
 
 

@@ -119,7 +119,7 @@ def test_upgrade_of_some_and_of_all_packages_is_planned(panel: PackagePanel) -> 
     assert changes(panel) == [("frostcall", "1.9.3", "2.0.0"), ("seedshelf", "1.4.1", "1.4.2")]
     click(panel.table, type="plan", names=None)
     assert len(planned(panel)["changes"]) == 7
-    assert planned(panel)["summary"] == "7 changes: 7 upgrades (2 major)"
+    assert planned(panel)["headline"] == "7 upgrades, 2 of them major"
     assert panel.plan_view.plan["cell"] == "service.upgrade_all_packages()"
 
 
@@ -348,7 +348,7 @@ def test_history_offers_undo_and_the_log_of_each_transaction(panel: PackagePanel
     assert installed(panel)["seedshelf"] == "1.4.1"
     newest, *_, oldest = panel.history_view.entries
     assert (newest["direction"], newest["undo"]) == ("undo", "Redo")
-    assert panel.task_view.task["outcome"]["text"] == "Undone. seedshelf 1.4.2 → 1.4.1."
+    assert panel.task_view.task["outcome"]["text"] == "Undone: seedshelf 1.4.2 → 1.4.1"
     assert panel.task_view.task["outcome"]["undo"] == "Redo"
     assert (oldest["undone"], oldest["undo"]) == (True, "")
     click(panel.history_view, type="undo", id=newest["id"])

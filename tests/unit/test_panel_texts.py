@@ -47,8 +47,13 @@ def transaction(*changes: tuple[str, str, str], undoes: str | None = None) -> Tr
 @pytest.mark.parametrize(
     ("changes", "summary"),
     [
-        ([PEA], "1 change: 1 upgrade"),
-        ([("pea", "1", "2"), PEA], "2 changes: 2 upgrades (1 major)"),
+        ([PEA], "1 upgrade"),
+        ([("pea", "1", "2")], "1 upgrade, major"),
+        ([("pea", "1", "2"), PEA], "2 upgrades, 1 of them major"),
+        (
+            [("pea", "1", "2"), PEA, ("pod", "", "1")],
+            "3 changes: 2 upgrades, 1 of them major, 1 new",
+        ),
         ([("pea", "2", "1"), ("pod", "", "1")], "2 changes: 1 downgrade, 1 new"),
         ([("pea", "1", ""), *[PEA] * 10], "11 changes: 10 upgrades, 1 uninstalled"),
     ],
@@ -62,10 +67,11 @@ def test_summary_counts_each_kind_of_change(
 @pytest.mark.parametrize(
     ("changes", "undoes", "is_undo", "text"),
     [
-        ([PEA], None, False, "Done. pea 1.0 → 1.1."),
-        ([PEA], "s", True, "Undone. pea 1.0 → 1.1."),
-        ([PEA], "s", False, "Redone. pea 1.0 → 1.1."),
-        ([PEA] * 7, None, False, "Done. 7 changes: 7 upgrades."),
+        ([PEA], None, False, "Done: pea 1.0 → 1.1"),
+        ([PEA], "s", True, "Undone: pea 1.0 → 1.1"),
+        ([PEA], "s", False, "Redone: pea 1.0 → 1.1"),
+        ([PEA] * 7, None, False, "7 changes done"),
+        ([PEA] * 4, "s", True, "4 changes undone"),
         ([], None, False, "Done. There was nothing to change."),
     ],
 )

@@ -321,8 +321,8 @@ def test_install_of_an_installed_package_says_so(kit: Kit) -> None:
 
 def test_plan_for_everything_does_not_say_that_a_package_was_requested(kit: Kit) -> None:
     reasons = {change_reason(change) for change in plan_upgrade(kit.backend).changes}
-    assert reasons <= {"part of upgrading all packages", "needed by the other changes"}
-    assert "part of upgrading all packages" in reasons
+    assert reasons <= {"part of Upgrade all", "needed by the other changes"}
+    assert "part of Upgrade all" in reasons
     assert change_reason(plan_upgrade(kit.backend, "seedshelf").changes[0]) == "requested"
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,13 +14,19 @@ from pkgwidgets.backends.processes import process
 from pkgwidgets.backends.processes.account import Account
 from pkgwidgets.core.environment import Interpreter
 from pkgwidgets.core.events import Event, Stage
-from pkgwidgets.core.interfaces import NEEDS, NOT_TRIED, Report, is_untried, no_report
+from pkgwidgets.core.interfaces import (
+    NEEDS,
+    NOT_TRIED,
+    ImportCheck,
+    Report,
+    is_untried,
+    no_report,
+)
 
 from . import bytecode, probes
+from .import_steps import UNFINISHED, ReportedSteps
 from .new_files import new_files_removed
 
-_UNFINISHED = "it did not finish"
-_FAULTHANDLER_TIMEOUT = "Timeout (0:"  # faulthandler writes this before it ends the process
 _BYTECODE_FOLDER = ".bytecode"
 """The folder in a stage for the bytecode that its import check compiles."""
 
@@ -40,25 +45,13 @@ class ImportCheckLimits:
     optional_seconds: float = 20.0
 
 
-# `site` reports a .pth file that raises in this form; the block's last line is the error.
-_PTH_ERROR = re.compile(r"^Error processing line \d+ of (.+\.pth):\n\n((?:  .*\n)+)", re.MULTILINE)
+@dataclass(frozen=True, slots=True)
+class _Overlay:
+    """What modules are imported from before it is installed; nothing is staged or masked then."""
 
-
-class _ReportedResults:
-    """The steps that a probe reported, and how its process ended."""
-
-    def __init__(self, completed: process.CompletedProcess, seconds: float) -> None:
-        marked = (line for line in completed.stdout.splitlines() if line.startswith(probes.MARK))
-        steps = [json.loads(line.removeprefix(probes.MARK)) for line in marked]
-        self.module_steps = [entry for entry in steps if "start" not in entry[0]]
-        self.finished = [module for step, module, *_ in self.module_steps if step != "trying"]
-        self.failure_text = _failure_text(completed, seconds)
-        self.pth_errors = _find_pth_errors(completed.stderr)
-        self.pth_errors |= {entry[1]: entry[2] for entry in steps if entry[0] == "not started"}
-        self.fatal_pth = ""
-        if steps and steps[-1][0] == "starting":
-            self.fatal_pth = steps[-1][1]
-            self.pth_errors[self.fatal_pth] = self.failure_text
+    staged: Path | None = None
+    masked: Collection[Path] = ()
+    watched: Collection[Path] = ()
 
 
 class SubprocessImportChecker:
@@ -90,20 +83,38 @@ class SubprocessImportChecker:
         staged: Path | None = None,
         masked: Collection[Path] = (),
     ) -> Mapping[str, str]:
-        """Import modules in one process, or a new one after each crash or hang; return the errors.
+        """Return the errors of `check`."""
+        return self.check(modules, report, optional=optional, staged=staged, masked=masked).errors
+
+    def check(
+        self,
+        modules: Sequence[str],
+        report: Report = no_report,
+        *,
+        optional: Sequence[str] = (),
+        staged: Path | None = None,
+        masked: Collection[Path] = (),
+        watched: Collection[Path] = (),
+    ) -> ImportCheck:
+        """Import modules in one process, or a new one after each crash or hang.
 
         The errors are texts by module. They include .pth files that raise when Python starts. With
         `staged`, the libraries of that staged prefix come before the installed ones; `masked` files
         are not found. The error of an `optional` module without time left is `NOT_TRIED`. That of a
         module that lacks something outside of the environment begins with `NEEDS`.
+
+        The result depends on the place if a module opened or mapped a file at a `watched` path.
+        Also if a process ended before it could tell.
         """
+        overlay = _Overlay(staged, masked, watched)
         remaining, required_count, errors = [*modules, *optional], len(modules), dict[str, str]()
-        started = monotonic()
+        depends_on_place, started = False, monotonic()
         while remaining:
             results = self._import_modules(
-                remaining, required_count, monotonic() - started, staged, masked, report
+                remaining, required_count, monotonic() - started, overlay, report
             )
             errors |= results.pth_errors
+            depends_on_place |= results.depends_on_place
             if results.fatal_pth:
                 break
             for step, module, *error in results.module_steps:
@@ -115,11 +126,11 @@ class SubprocessImportChecker:
             remaining = remaining[finished_count:]
             required_count = max(0, required_count - finished_count)
             if remaining:  # the process ended during an import
-                is_late = required_count == 0 and results.failure_text.startswith(_UNFINISHED)
+                is_late = required_count == 0 and results.failure_text.startswith(UNFINISHED)
                 errors[remaining.pop(0)] = NOT_TRIED if is_late else results.failure_text
                 required_count = max(0, required_count - 1)
-        self._try_alone(errors, [*modules, *optional], staged, masked, report)
-        return errors
+        depends_on_place |= self._try_alone(errors, [*modules, *optional], overlay, report)
+        return ImportCheck(errors=errors, depends_on_place=depends_on_place)
 
     def kernel(
         self,
@@ -130,7 +141,7 @@ class SubprocessImportChecker:
     ) -> str | None:
         """Start a kernel that adds 1 and 1; return the error, or None if it works."""
         seconds = self._limits.module_seconds
-        task = self._task(staged, masked, seconds)
+        task = self._task(_Overlay(staged, masked), seconds)
         task |= {"flags": ["-I"], "source": probes.START_KERNEL}
         results = self._run(probes.START_KERNEL, task, seconds * 2, report)
         errors = [error for step, _, *error in results.module_steps if step == "failed"]
@@ -146,59 +157,60 @@ class SubprocessImportChecker:
         self,
         errors: dict[str, str],
         modules: Sequence[str],
-        staged: Path | None,
-        masked: Collection[Path],
+        overlay: _Overlay,
         report: Report,
-    ) -> None:
+    ) -> bool:
         """Drop the errors of modules that import alone: modules can conflict (pip, setuptools).
 
-        One that did not finish gets more time. Modules with the same error are tried once.
+        One that did not finish gets more time. Modules with the same error are tried once. Return
+        whether one that imports alone depends on the place.
         """
-        seen_errors = set[str]()
+        seen_errors, depends_on_place = set[str](), False
         for module in [name for name in errors if name in modules]:
             error = errors[module]
-            is_late = error.startswith(_UNFINISHED)
+            is_late = error.startswith(UNFINISHED)
             if error in seen_errors or is_untried(error) or (len(modules) == 1 and not is_late):
                 continue
             seconds = self._limits.last_seconds if is_late else self._limits.module_seconds
-            results = self._import_modules([module], 1, 0.0, staged, masked, report, seconds)
+            results = self._import_modules([module], 1, 0.0, overlay, report, seconds)
             if results.finished and results.module_steps[-1][0] == "fine":
                 del errors[module]
+                depends_on_place |= results.depends_on_place
                 continue
             seen_errors.add(error)
             if is_late and not results.finished:
                 errors[module] = results.failure_text
+        return depends_on_place
 
     def _import_modules(
         self,
         modules: Sequence[str],
         required_count: int,
         elapsed_seconds: float,
-        staged: Path | None,
-        masked: Collection[Path],
+        overlay: _Overlay,
         report: Report,
         seconds: float | None = None,
-    ) -> _ReportedResults:
+    ) -> ReportedSteps:
         seconds = self._limits.module_seconds if seconds is None else seconds
-        task = self._task(staged, masked, seconds)
+        task = self._task(overlay, seconds)
         optional_seconds = self._limits.optional_seconds - elapsed_seconds
         task |= {
             "modules": list(modules),
             "required_count": required_count,
             "optional_seconds": optional_seconds,
+            "watched": list(map(str, overlay.watched)),
         }
         timeout = seconds * (len(modules) + 1)
         return self._run(probes.IMPORT_CHECK, task, timeout, report)
 
-    def _task(
-        self, staged: Path | None, masked: Collection[Path], seconds: float
-    ) -> dict[str, Any]:
+    def _task(self, overlay: _Overlay, seconds: float) -> dict[str, Any]:
+        staged = overlay.staged
         bytecode_folder = staged / _BYTECODE_FOLDER if staged is not None else None
         roots = [f"{root}/" for root in (staged, self._interpreter.prefix) if root is not None]
         return {
             "timeout_seconds": seconds,
-            "is_staged": staged is not None or bool(masked),
-            "masked": [str(path) for path in masked],
+            "is_staged": staged is not None or bool(overlay.masked),
+            "masked": [str(path) for path in overlay.masked],
             "libraries": list(self._libraries(staged)),
             "roots": roots if bytecode_folder is not None else [],
             "bytecode": f"{bytecode_folder}/",
@@ -207,7 +219,7 @@ class SubprocessImportChecker:
 
     def _run(
         self, source: str, task: Mapping[str, Any], timeout: float, report: Report
-    ) -> _ReportedResults:
+    ) -> ReportedSteps:
         event = Event(stage=Stage.CHECKING if task["is_staged"] else Stage.VERIFYING)
         with TemporaryDirectory(prefix="pkgwidgets-trial-") as folder:
             file = Path(folder, "task")
@@ -223,7 +235,7 @@ class SubprocessImportChecker:
                     tick=lambda: report(event),
                     account=account,
                 )
-        return _ReportedResults(completed, task["timeout_seconds"])
+        return ReportedSteps(completed, task["timeout_seconds"])
 
     def _libraries(self, staged: Path | None) -> Iterator[tuple[str, str]]:
         """Yield the library folders of the environment, each with its staged folder."""
@@ -231,19 +243,3 @@ class SubprocessImportChecker:
         if staged is not None:
             for folder in dict.fromkeys((scheme["purelib"], scheme["platlib"])):
                 yield str(folder), str(staged / folder.relative_to(prefix))
-
-
-def _failure_text(completed: process.CompletedProcess, seconds: float) -> str:
-    if completed.returncode is None or _FAULTHANDLER_TIMEOUT in completed.stderr:
-        return f"{_UNFINISHED} within {seconds:.0f} seconds"
-    if completed.returncode < 0:
-        return f"it ended the process (signal {-completed.returncode})"
-    last_line = (completed.stderr.strip().splitlines() or ["no error message"])[-1]
-    return f"it ended the process: {last_line[:300]}"
-
-
-def _find_pth_errors(stderr: str) -> dict[str, str]:
-    errors = {}
-    for path, block in _PTH_ERROR.findall(stderr):
-        errors[Path(path).name] = block.strip().splitlines()[-1].strip()[:500]
-    return errors

@@ -45,6 +45,7 @@ class _FolderPreparation:
             "has_stage": self.stage.is_dir(),
             "excused": sorted(result.excused),
             "needs": dict(result.needs),
+            "unproven": None if result.unproven is None else sorted(result.unproven),
         }
         with _as_disk_failed(self.folder):
             filesystem.write_whole(self.folder / "result.json", json.dumps(values).encode())
@@ -90,7 +91,7 @@ class FolderPreparations:
                 if values["has_stage"]:  # a plan that only uninstalls has none
                     filesystem.replace(folder / "stage", stage)
                 self._remove(folder)
-                return ImportResult(excused=frozenset(values["excused"]), needs=values["needs"])
+                return _result(values)
         return None
 
     def discard(self) -> None:
@@ -136,6 +137,15 @@ class FolderPreparations:
         descriptor = self._own.pop(folder, None)
         if descriptor is not None:
             forks.close(descriptor)
+
+
+def _result(values: Mapping[str, Any]) -> ImportResult:
+    unproven = values.get("unproven")
+    return ImportResult(
+        excused=frozenset(values["excused"]),
+        unproven=None if unproven is None else frozenset(unproven),
+        needs=values["needs"],
+    )
 
 
 def _is_left(folder: Path) -> bool:

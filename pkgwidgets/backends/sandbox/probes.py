@@ -22,7 +22,8 @@ def _join_scripts(*names: str) -> str:
 
 
 IMPORT_CHECK = _join_scripts(
-    "report", "surroundings", "note_new_files", "staged_imports", "import_modules"
+    *("report", "surroundings", "note_new_files", "watch_replaced", "staged_imports"),
+    "import_modules",
 )
 START_KERNEL = _join_scripts("report", "note_new_files", "staged_imports", "start_kernel")
 REHEARSAL_KERNEL = _join_scripts(

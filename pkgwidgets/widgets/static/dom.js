@@ -56,6 +56,23 @@ export function setText(node, text = "") {
 export const focusedIn = (node) => /** @type {HTMLElement | null} */ (/** @type {Document | ShadowRoot} */ (node.getRootNode()).activeElement);
 
 /**
+ * Returns whether the panel may take the focus, or scroll the page: the user types nowhere else.
+ *
+ * @param {Node} node
+ */
+export function isFocusFree(node) {
+  const focused = focusedIn(node);
+  return !focused || focused === document.body || Boolean(focused.closest(".pkgw"));
+}
+
+/**
+ * Scrolls a node into view, whole if there is room, once the page is laid out.
+ *
+ * @param {Element} node
+ */
+export const reveal = (node) => requestAnimationFrame(() => node.scrollIntoView({ block: "nearest", inline: "nearest" }));
+
+/**
  * Calls `listener` at each change of these traits, until the returned function is called.
  *
  * @param {Model} model

@@ -2,7 +2,7 @@
 // The history: when a change was made, by which user, how it ended, and a button to undo it.
 
 /** @import {View} from "./dom.js" */
-import { button, focusedIn, h, setText } from "./dom.js";
+import { button, focusedIn, h, reveal, setText } from "./dom.js";
 import { agoNode, agoText, countNoun, durationText } from "./formats.js";
 import { LABELS } from "./labels.js";
 
@@ -92,6 +92,7 @@ function render({ model, el }) {
     if (!isOpen || (wasOpen && !focusedBefore) || focusedBefore?.isConnected) return;
     const counterpart = focusedBefore && [...body.querySelectorAll("button")].find((node) => node.name === focusedBefore.name && node.value === focusedBefore.value);
     requestAnimationFrame(() => (counterpart ?? close).focus({ preventScroll: wasOpen }));
+    if (!wasOpen) reveal(root);
   }
 
   function sendClose() {

@@ -14,6 +14,7 @@ export const LABELS = {
   close: "Close",
   commands: "Commands",
   log: "Log",
+  details: "Details",
   rehearse: "Rehearse on this notebook",
   rehearseTyped: "Rehearse",
   cancelRehearsal: "Cancel rehearsal",

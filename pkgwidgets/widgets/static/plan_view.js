@@ -2,7 +2,7 @@
 // The plan, before anything is changed. Cancel is the default.
 
 /** @import {View} from "./dom.js" */
-import { button, copy, focusedIn, foldButton, h, listen, setText, strong } from "./dom.js";
+import { button, copy, focusedIn, foldButton, h, isFocusFree, listen, reveal, setText, strong } from "./dom.js";
 import { canInsert, insertBelow } from "./jupyter_page.js";
 import { LABELS } from "./labels.js";
 import { planChecks } from "./plan_checks.js";
@@ -26,10 +26,9 @@ function changeRow(change) {
 
 function changesTable(changes) {
   const heads = ["Package", "Version", "Size", "Why"].map((text) => h("th", { scope: "col" }, text));
-  return h("div", { className: "pkgw-scroll" },
-    h("table", { className: "pkgw-changes", ariaLabel: "Changes" },
-      h("thead", { className: "pkgw-sr" }, h("tr", null, ...heads)),
-      h("tbody", null, ...changes.map(changeRow))));
+  return h("table", { className: "pkgw-changes", ariaLabel: "Changes" },
+    h("thead", { className: "pkgw-sr" }, h("tr", null, ...heads)),
+    h("tbody", null, ...changes.map(changeRow)));
 }
 
 function heldBackNote({ versions, text, unlock }, onUnlock) {
@@ -43,11 +42,12 @@ function commandsFold(commands) {
   return h("div", { className: "pkgw-folded" }, foldButton(LABELS.commands, list), list);
 }
 
-const unchangedText = (summary) => (summary ? `${summary}. Nothing has been changed yet.` : "Nothing has been changed yet.");
+const UNCHANGED_TEXT = "Nothing has been changed yet.";
 
 /** @param {View} view */
 function render({ model, el }) {
   const title = h("h3", { className: "pkgw-title" });
+  const headline = h("span", { className: "pkgw-headline" });
   const status = h("span", { className: "pkgw-dim", role: "status" });
   const spinner = h("span", { className: "pkgw-spinner", ariaHidden: "true" });
   const body = h("div", { className: "pkgw-body" });
@@ -61,12 +61,11 @@ function render({ model, el }) {
   const copied = h("span", { className: "pkgw-sr", role: "status" });
   const cancel = button(LABELS.cancel, { onclick: cancelPlan });
   const apply = button(LABELS.apply, { className: "pkgw-main", onclick: onApply });
-  const root = h("section", { className: "pkgw", ariaLabel: "Plan" },
-    h("div", { className: "pkgw-row pkgw-head" }, title, spinner, status),
-    body,
-    checks.impact,
-    commandsBox,
-    checks.rehearsal,
+  // Only this scrolls: the footer with the next button stays in sight.
+  const content = h("div", { className: "pkgw-content", tabIndex: 0, role: "group", ariaLabel: "What would change" }, body, checks.impact, commandsBox, checks.rehearsal);
+  const root = h("section", { className: "pkgw pkgw-plan", ariaLabel: "Plan" },
+    h("div", { className: "pkgw-row pkgw-head" }, title, headline, spinner, status),
+    content,
     failure,
     h("div", { className: "pkgw-row pkgw-foot" }, cost, preparation, tryFirst, copyCell, copied, cancel, apply));
   root.dataset.lmSuppressShortcuts = "true"; // JupyterLab handles shortcuts before the panel's listeners run
@@ -109,10 +108,14 @@ function render({ model, el }) {
     if (previousState === "hidden" && state !== "hidden") opener = focused();
 
     el.classList.toggle("pkgw-hidden", state === "hidden");
+    // The plan replaces the list: the one thing to decide is in sight.
+    el.closest(".pkgw-panel")?.classList.toggle("pkgw-deciding", state !== "hidden");
     root.ariaBusy = String(state === "loading");
     const applicable = state === "ready" && !plan().empty;
     setText(title, plan().title ?? "");
-    setText(status, { loading: "making the plan…", ready: plan().empty ? "" : unchangedText(plan().summary) }[state] ?? "");
+    setText(headline, applicable ? plan().headline : "");
+    setText(status, { loading: "making the plan…", ready: plan().empty ? "" : UNCHANGED_TEXT }[state] ?? "");
+    content.hidden = state === "loading";
     spinner.hidden = state !== "loading";
     body.replaceChildren(...bodyNodes());
     commandsBox.replaceChildren(...(applicable && plan().commands?.length ? [commandsFold(plan().commands)] : []));
@@ -145,11 +148,12 @@ function render({ model, el }) {
       if (hadFocus && opener?.isConnected) opener.focus({ preventScroll: true });
       return;
     }
-    const isFocusFree = !focused() || focused() === document.body || focused()?.closest(".pkgw");
     const isOpening = previousState === "hidden";
-    if (!isFocusFree || (!isOpening && root.contains(focused()))) return;
+    if (!isFocusFree(el)) return;
+    reveal(root);
+    if (!isOpening && root.contains(focused())) return;
     // The view may not be in the page yet while it is being rendered.
-    requestAnimationFrame(() => cancel.focus({ preventScroll: !isOpening }));
+    requestAnimationFrame(() => cancel.focus({ preventScroll: true }));
   }
 
   const copyLabel = () => (canInsert(model) ? LABELS.insertCell : LABELS.copyCell);
@@ -206,6 +210,7 @@ function render({ model, el }) {
     stopPreparationListener();
     checks.close();
     el.classList.remove("pkgw-hidden");
+    el.closest(".pkgw-panel")?.classList.remove("pkgw-deciding");
     root.remove();
   };
 }

@@ -2,7 +2,7 @@
 // The progress and the outcome of a change.
 
 /** @import {View} from "./dom.js" */
-import { button, focusedIn, foldButton, h, setText, strong } from "./dom.js";
+import { button, focusedIn, foldButton, h, isFocusFree, reveal, setText, strong } from "./dom.js";
 import { LABELS } from "./labels.js";
 import { restartQuestion } from "./restart_prompt.js";
 
@@ -21,14 +21,18 @@ function stepItems(stages, stage) {
   });
 }
 
-function outcomeNodes({ kind, text, restart, word, undo, undo_id: id }) {
+// One line that says how it ended and what is next; the rest is folded away.
+function outcomeNodes({ kind, text, word, loaded, details = [], undo, undo_id: id }) {
   const [mark, spoken] = STEP_MARKS[kind] ?? [];
+  const list = h("ul", { className: "pkgw-details" }, ...details.map((line) => h("li", null, line)));
+  const restart = word && [" · ", strong(word), loaded && ` (${loaded})`];
   return [
     mark && h("span", { className: "pkgw-mark", ariaHidden: "true" }, mark),
     spoken && h("span", { className: "pkgw-sr" }, spoken),
-    h("span", null, text, restart && " ", restart && strong(`${word}:`), restart && ` ${restart}`),
-    restart && restartButton(),
+    h("span", null, text, ...(restart || [])),
+    word && restartButton(),
     undo && undoButton(id, undo),
+    ...(details.length ? [foldButton(LABELS.details, list), list] : []),
   ].filter(Boolean);
 }
 
@@ -53,6 +57,7 @@ function render({ model, el }) {
 
   const focused = () => focusedIn(el);
   const drawn = new Map(); // node -> the JSON it was last built from
+  let shownPhase = ""; // a new one is scrolled into view
 
   // Rebuilds the children of a node only if their data changed.
   function draw(node, data, build) {
@@ -100,9 +105,12 @@ function render({ model, el }) {
     result.hidden = running || !outcomeState;
     if (running) showProgress(task);
     showOutcome(running ? null : outcomeState);
-    if (running || !outcomeState?.restart) question.close();
+    if (running || !outcomeState?.word) question.close();
     showLog(lines);
     if (hadFocus) keepFocus();
+    const phase = running ? "running" : outcomeState ? "ended" : "";
+    if (phase && phase !== shownPhase && isFocusFree(el)) reveal(root);
+    shownPhase = phase;
   }
 
   // The focused element may be gone or hidden now; without focus in the panel, the notebook would get the next key.

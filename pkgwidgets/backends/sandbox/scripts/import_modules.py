@@ -11,6 +11,7 @@ import time
 
 from .report import arm_watchdog, format_error, report_step, task
 from .surroundings import find_missing_surroundings
+from .watch_replaced import find_mapped, read_watched
 
 clock, started = time.monotonic, time.monotonic()
 for number, module in enumerate(task["modules"]):
@@ -32,4 +33,5 @@ for number, module in enumerate(task["modules"]):
             report_step("failed", module, format_error(error))
     else:
         report_step("fine", module)
+report_step("read", *read_watched[:1], *find_mapped()[:1])
 os._exit(0)

@@ -1,0 +1,100 @@
+"""The next button lies inside the window, at every step and in windows of both sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from browser.panel_notebook import GARDEN, PANEL, PanelNotebook
+from jupyterlab_server import Lab, take_picture
+from playwright.sync_api import Locator, expect
+
+pytestmark = pytest.mark.slow
+
+WINDOWS = [(1400, 913), (1000, 700)]
+MANY = """
+from pkgwidgets.demo.wheel_builder import BuiltWheel
+names = [f"seedling{number:02}" for number in range(16)]
+def publish(version, requires=()):
+    garden.index.publish(*[
+        BuiltWheel(name=name, version=version, files={f"{name}.py": ""}, requires=requires)
+        for name in names
+    ])
+publish("1.0")
+service.install_package(names)
+garden.index.publish(*[
+    BuiltWheel(name=f"shoot{number}", version="1.0", files={f"shoot{number}.py": ""})
+    for number in range(6)
+])
+publish("2.0", tuple(f"shoot{number}" for number in range(6)))
+garden.index.withdraw("harvestscale", "3.3.0")
+"""
+"""Sixteen more packages with a major upgrade, which needs six new ones; none fails."""
+PRESSABLE = """(node) => {
+  const { left, top, width, height } = node.getBoundingClientRect();
+  const edges = [[2, height / 2], [width - 2, height / 2], [width / 2, 2], [width / 2, height - 2]];
+  return edges.every(([x, y]) => {
+    const hit = document.elementFromPoint(left + x, top + y);
+    return hit === node || node.contains(hit);
+  });
+}"""
+"""Whether nothing covers or clips a node: from edge to edge it can be pressed."""
+
+
+@pytest.fixture(params=WINDOWS, ids=lambda size: f"{size[0]}x{size[1]}")
+def sized(
+    window: PanelNotebook, lab: Lab, request: pytest.FixtureRequest
+) -> Iterator[PanelNotebook]:
+    """A checked panel with many upgrades, below a few cells, in a window of one size."""
+    name = f"{request.node.originalname}-{request.param[0]}.ipynb"
+    window.switch_to(lab.write(name, f"{GARDEN}\n{MANY}", *["1 + 1"] * 4, PANEL))
+    window.resize(*request.param)
+    for place in range(6):
+        window.run(place, wait=True)
+    window.wait_until_checked()
+    window.panel.scroll_into_view_if_needed()
+    yield window
+    lab.end_kernels()
+
+
+def expect_in_sight(notebook: PanelNotebook, button: Locator) -> None:
+    """Wait until a button is enabled; it must then be inside the window, and not covered."""
+    expect(button).to_be_visible()
+    expect(button).to_be_enabled()
+    notebook.page.wait_for_timeout(300)  # layout and scrolling follow the state late
+    picture(notebook, "last")
+    assert button.evaluate(PRESSABLE), f"{button} is out of sight"
+
+
+def picture(notebook: PanelNotebook, name: str) -> None:
+    """Take a picture of the whole window."""
+    size = notebook.page.viewport_size
+    take_picture(notebook.page, f"sight-{name}-{size['width'] if size else 0}")
+
+
+def test_upgrade_of_everything_is_decided_without_scrolling(sized: PanelNotebook) -> None:
+    everything = sized.panel.get_by_role("button", name="Upgrade all (")
+    sized.panel.locator(".pkgw-chip", has_text="Updates").click()
+    everything.click()
+    expect_in_sight(sized, sized.button("Apply"))
+    expect_in_sight(sized, sized.button("Cancel"))
+    picture(sized, "plan-all")
+    sized.button("Apply").click()
+    expect_in_sight(sized, sized.button("Undo"))
+    expect(sized.part("Progress")).to_contain_text("changes done")
+    picture(sized, "outcome-all")
+    sized.button("Undo").click()
+    expect_in_sight(sized, sized.button("Redo"))
+    expect(sized.part("Progress")).to_contain_text("changes undone")
+    picture(sized, "undone-all")
+
+
+def test_plan_of_one_package_is_decided_without_scrolling(sized: PanelNotebook) -> None:
+    row = sized.row("raintable")
+    row.scroll_into_view_if_needed()
+    row.get_by_role("button", name="Upgrade raintable").click()
+    expect_in_sight(sized, sized.button("Apply"))
+    picture(sized, "plan-one")
+    sized.button("Cancel").click()
+    expect(row).to_be_visible()
+    expect_in_sight(sized, row.get_by_role("button", name="Upgrade raintable"))
