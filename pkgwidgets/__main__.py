@@ -14,6 +14,7 @@ __all__ = ["main", "run"]
 
 _INTERRUPTED = 130
 """The exit code that shells use for SIGINT; `cli.main` has it too, but may not be loaded yet."""
+_HELP_OPTIONS = frozenset({"-h", "--help", "--version"})
 
 
 def run() -> NoReturn:
@@ -46,18 +47,17 @@ def _run_verb(argv: Sequence[str] | None) -> int:
     try:
         if raises_interrupts:  # during the imports, an interrupt just ends the process
             signal.signal(signal.SIGINT, signal.SIG_DFL)
-        from pkgwidgets.cli import main as main_module
+        arguments = sys.argv[1:] if argv is None else list(argv)
+        if not _HELP_OPTIONS.isdisjoint(arguments):
+            from pkgwidgets.cli import help as help_module
 
-        if not _asks_for_help(argv):  # it needs half of the imports
-            from pkgwidgets.cli import verbs as verbs
+            help_module.show_if_asked(arguments)
+        from pkgwidgets.cli import main as main_module
+        from pkgwidgets.cli import verbs as verbs  # now, not when an interrupt is heard
     finally:
         if raises_interrupts:
             signal.signal(signal.SIGINT, signal.default_int_handler)
-    return main_module.main(argv, start_demo=_start_demo)
-
-
-def _asks_for_help(argv: Sequence[str] | None) -> bool:
-    return not {"-h", "--help", "--version"}.isdisjoint(sys.argv if argv is None else argv)
+    return main_module.main(arguments, start_demo=_start_demo)
 
 
 def _start_demo(in_terminal: bool) -> int:

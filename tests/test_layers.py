@@ -147,6 +147,7 @@ WRITES_ELSEWHERE = {
     "backends/worker/code_snapshot.py": "a copy of pkgwidgets, in a temporary folder",
     "backends/worker/recovery_archive.py": "an archive in memory",
     "cli/console.py": "the null device",
+    "cli/streams.py": "the null device",
     "demo/": "environments of its own, which it makes and deletes",
 }
 """Who else calls functions that write, and what they write: never files of an environment."""

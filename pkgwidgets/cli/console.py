@@ -18,6 +18,8 @@ from pkgwidgets.presentation import payloads
 from pkgwidgets.presentation.hints import Face, render
 from pkgwidgets.presentation.text_table import TextTable
 
+from . import streams
+
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
 
@@ -34,10 +36,7 @@ class Console:
         self.json = json
         self.write_failed = False
         """Whether writing failed for another reason than a closed pipe."""
-        _open_missing_streams()
-        for stream in (sys.stdout, sys.stderr):
-            with suppress(AttributeError):  # characters that the encoding lacks become escapes
-                stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+        streams.prepare()
 
     @property
     def can_ask(self) -> bool:
@@ -140,13 +139,6 @@ def _write(stream: TextIO, *parts: Part) -> None:
         else:
             stream.writelines(f"{line}\n" for line in part.lines())
     stream.flush()
-
-
-def _open_missing_streams() -> None:
-    """Open missing standard streams on devnull: the next opened file would get their number."""
-    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-        if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115
 
 
 def _rich_console(stream: TextIO) -> RichConsole | None:

@@ -28,7 +28,7 @@ def main(argv: Sequence[str] | None = None, *, start_demo: StartDemo) -> int:
         request = grammar.parse(arguments)
         if request.verb == "demo":
             return start_demo(request.terminal)
-        from .verbs import DONE, FAILED, VERBS  # half of all imports: `--help` needs none of it
+        from .verbs import DONE, FAILED, VERBS  # the demo needs none of it
 
         code = VERBS[request.verb](request, console)
         # A change that was made is not a failure because its report could not be written.

@@ -1,24 +1,22 @@
-"""The verbs and options of the command line and of the magic: words -> one request."""
+"""The words of the command line and of the magic -> one request, checked."""
 
 from __future__ import annotations
 
-import argparse
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn, get_args
+from typing import Any
 
 from pkgwidgets.core.errors import InvalidRequest
 from pkgwidgets.core.plans import AllowPolicy, StepLimit
 
-from . import help_texts
+from .argument_parser import UsageError, parse_arguments
+from .argument_parser import options as options
+from .argument_parser import verbs as verbs
 from .plan_request import ACTIONS, Action, PlanRequest
 
 CHANGING: tuple[str, ...] = ACTIONS
 """The verbs that change an environment."""
-_LONG_OPTION = re.compile(r"--[a-z-]+")
-_MAX_MESSAGE_CHARACTERS = 300
-"""Characters of argparse's message that an error keeps: it may quote a long argument."""
+_ALIASES = {"list": "packages"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,237 +54,14 @@ def parse(arguments: Sequence[str], *, magic: bool = False) -> Request:
 
     Like argparse, `--help` prints the help and raises SystemExit. The `magic` has other verbs.
     """
-    parsed = vars(_build_parser(magic=magic).parse_args(list(arguments)))
+    try:
+        parsed = parse_arguments(arguments, magic=magic)
+    except UsageError as error:
+        raise InvalidRequest("command line", None, f"{error}") from None
     values = {name: _freeze(value) for name, value in parsed.items()}
     request = Request(**{**values, "verb": _ALIASES.get(values["verb"], values["verb"])})
     _check_request(request)
     return request
-
-
-def verbs(*, magic: bool = False) -> tuple[str, ...]:
-    """Return the verbs, in the order of the help."""
-    return tuple(
-        verb for verb in _ADD_ARGUMENTS if verb not in (_NOT_IN_MAGIC if magic else _ONLY_MAGIC)
-    )
-
-
-def options(verb: str) -> tuple[str, ...]:
-    """Return the long options (`--…`) of a verb of the magic."""
-    parser = _Parser(add_help=False)
-    _add_common_options(parser)
-    _ADD_ARGUMENTS[verb](parser)
-    return tuple(dict.fromkeys(_LONG_OPTION.findall(parser.format_usage())))
-
-
-class _Parser(argparse.ArgumentParser):
-    """Raise `InvalidRequest` instead of printing the error and exiting."""
-
-    def __init__(self, *, add_help: bool = True, **options: Any) -> None:
-        super().__init__(**{"allow_abbrev": False, **options}, add_help=False)
-        if add_help:
-            self.add_argument("-h", "--help", action="help", help="Show this help and exit")
-
-    def error(self, message: str) -> NoReturn:
-        reason = f"{message[:_MAX_MESSAGE_CHARACTERS]}. `{self.prog} --help` shows the usage"
-        raise InvalidRequest("command line", None, reason)
-
-
-def _build_parser(*, magic: bool) -> _Parser:
-    program = "%packages" if magic else "pkgwidgets"
-    parser = _Parser(
-        prog=program,
-        usage="%(prog)s [OPTIONS] COMMAND ...",
-        description=help_texts.overview(verbs(magic=magic)),
-        epilog=help_texts.epilog(program, magic=magic),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument(
-        "--version", action=_VersionAction, nargs=0, help="Show the version of pkgwidgets and exit"
-    )
-    _add_common_options(parser)
-    common = _Parser(add_help=False, argument_default=argparse.SUPPRESS)
-    _add_common_options(common)  # a default after the verb must not overwrite an option before it
-    # The overview lists the commands, so argparse does not list them again.
-    commands = parser.add_subparsers(
-        dest="verb", required=True, metavar="COMMAND", prog=program, help=argparse.SUPPRESS
-    )
-    for verb in verbs(magic=magic):
-        verb_parser = commands.add_parser(
-            verb,
-            description=help_texts.description(verb, magic=magic),
-            epilog=help_texts.verb_epilog(program, verb),
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-            parents=[] if verb == "demo" else [common],
-        )
-        _ADD_ARGUMENTS[verb](verb_parser)
-    return parser
-
-
-class _VersionAction(argparse.Action):
-    """Print the version of pkgwidgets and exit."""
-
-    def __call__(self, parser: argparse.ArgumentParser, *args: object, **options: object) -> None:
-        from importlib import metadata  # it takes a while to load
-
-        print(f"pkgwidgets {metadata.version('pkgwidgets')}")
-        parser.exit()
-
-
-def _add_common_options(parser: _Parser) -> None:
-    group = parser.add_argument_group("global options")
-    group.add_argument(
-        "--python",
-        metavar="PATH",
-        help="Use the environment of this interpreter (default: the one that runs pkgwidgets)",
-    )
-    group.add_argument(
-        "--index-url",
-        metavar="URL",
-        help="Use only this package index (default: the index that uv or pip is configured to use)",
-    )
-    group.add_argument(
-        "--json", action="store_true", help="Return JSON, with the fields of the REST API"
-    )
-
-
-def _add_packages_arguments(parser: _Parser) -> None:
-    parser.add_argument(
-        "names", nargs="*", metavar="NAME", help="Packages to list (default: all packages)"
-    )
-
-
-def _add_updates_arguments(parser: _Parser) -> None:
-    parser.add_argument(
-        "names", nargs="*", metavar="NAME", help="Packages to check (default: all packages)"
-    )
-    parser.add_argument("--refresh", action="store_true", help="Ignore cached answers of the index")
-
-
-def _add_plan_arguments(parser: _Parser) -> None:
-    parser.add_argument(
-        "names", nargs="*", metavar="NAME", help="Packages to upgrade (default: all packages)"
-    )
-    parser.add_argument(
-        "--all", action="store_true", dest="everything", help="Plan to upgrade all packages"
-    )
-    actions = parser.add_mutually_exclusive_group()
-    action_texts = {
-        "install": "Plan to install the requirements NAME instead",
-        "uninstall": "Plan to uninstall the packages NAME instead",
-        "undo": "Plan to undo the transaction NAME instead (default: the last one)",
-    }
-    for action, text in action_texts.items():
-        actions.add_argument(
-            f"--{action}", dest="action", action="store_const", const=action, help=text
-        )
-    parser.set_defaults(action="upgrade")
-    _add_version_option(parser)
-    _add_step_option(parser)
-    _add_allow_option(parser)
-
-
-def _add_upgrade_arguments(parser: _Parser) -> None:
-    parser.add_argument("names", nargs="*", metavar="NAME", help="Packages to upgrade")
-    parser.add_argument(
-        "--all",
-        action="store_true",
-        dest="everything",
-        help="Upgrade all packages in one transaction",
-    )
-    _add_version_option(parser)
-    _add_step_option(parser)
-    _add_changing_options(parser, "upgrade")
-
-
-def _add_install_arguments(parser: _Parser) -> None:
-    parser.add_argument(
-        "names",
-        nargs="+",
-        metavar="REQUIREMENT",
-        help="Requirements to install, such as polars or 'polars>=1'",
-    )
-    _add_changing_options(parser, "install")
-
-
-def _add_uninstall_arguments(parser: _Parser) -> None:
-    parser.add_argument("names", nargs="+", metavar="NAME", help="Packages to uninstall")
-    _add_changing_options(parser, "uninstall", allow=False)
-
-
-def _add_undo_arguments(parser: _Parser) -> None:
-    parser.add_argument(
-        "names",
-        nargs="*",
-        metavar="TRANSACTION",
-        help="Transaction to undo, by its id in `history` (default: the last one)",
-    )
-    _add_changing_options(parser, "undo", allow=False)
-
-
-def _add_changing_options(parser: _Parser, action: Action, *, allow: bool = True) -> None:
-    parser.set_defaults(action=action)
-    if allow:
-        _add_allow_option(parser)
-    parser.add_argument(
-        "-y", "--yes", action="store_true", help="Apply the plan without asking for confirmation"
-    )
-
-
-def _add_version_option(parser: _Parser) -> None:
-    parser.add_argument(
-        "--version",
-        metavar="VERSION",
-        help="Upgrade the one named package to this version (default: the compatible version)",
-    )
-
-
-def _add_step_option(parser: _Parser) -> None:
-    parser.add_argument(
-        "--step",
-        choices=get_args(StepLimit),
-        help="The biggest step that an upgrade may take (default: any)",
-    )
-
-
-def _add_allow_option(parser: _Parser) -> None:
-    parser.add_argument(
-        "--allow",
-        choices=get_args(AllowPolicy),
-        default="dependencies",
-        help="Which other packages may change: none (self), those that the named packages depend "
-        "on (dependencies), or any (all); default: dependencies",
-    )
-
-
-def _add_demo_arguments(parser: _Parser) -> None:
-    parser.add_argument(
-        "--terminal",
-        action="store_true",
-        help="Print an example in the terminal instead of opening JupyterLab",
-    )
-
-
-def _add_no_arguments(parser: _Parser) -> None:
-    """Add nothing to the common options."""
-
-
-_ADD_ARGUMENTS = {
-    "packages": _add_packages_arguments,
-    "list": _add_packages_arguments,
-    "updates": _add_updates_arguments,
-    "plan": _add_plan_arguments,
-    "upgrade": _add_upgrade_arguments,
-    "install": _add_install_arguments,
-    "uninstall": _add_uninstall_arguments,
-    "history": _add_no_arguments,
-    "undo": _add_undo_arguments,
-    "recover": _add_no_arguments,
-    "panel": _add_no_arguments,
-    "demo": _add_demo_arguments,
-}
-_ALIASES = {"list": "packages"}
-_ONLY_MAGIC = frozenset({"list", "panel"})
-_NOT_IN_MAGIC = frozenset({"demo"})
 
 
 def _check_request(request: Request) -> None:

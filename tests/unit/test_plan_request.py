@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 from fakes import FakeKit
 
@@ -9,6 +11,7 @@ from pkgwidgets.commands import grammar
 from pkgwidgets.commands.plan_request import BackendPlanner, PlanRequest, plan_for
 from pkgwidgets.core.errors import InvalidRequest
 from pkgwidgets.core.events import Event, Stage
+from pkgwidgets.core.plan_choices import ALLOW_POLICIES, STEP_LIMITS
 from pkgwidgets.core.plans import AllowPolicy, Plan, StepLimit
 from pkgwidgets.operations import apply
 from pkgwidgets.server import plan_body
@@ -163,3 +166,8 @@ def test_request_body_with_a_wrong_version_or_policy_is_refused(
     with pytest.raises(InvalidRequest) as caught:
         plan_body.plan_request(body)
     assert caught.value.sentence().startswith(message)
+
+
+def test_words_of_the_help_are_those_of_the_types() -> None:
+    assert get_args(AllowPolicy) == ALLOW_POLICIES
+    assert get_args(StepLimit) == STEP_LIMITS
