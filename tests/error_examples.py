@@ -291,6 +291,11 @@ EXAMPLES: list[tuple[PkgwidgetsError, str, Hint]] = [
         Hint.PLAN_WITHOUT,
     ),
     (
+        StageFailed("t", ("pea 2 cannot be imported (x)",), ("pea==2 breaks pea==2: x",), True),
+        "The new packages failed the check before installing: pea 2 cannot be imported (x).",
+        Hint.OTHER_VERSION_OR_FIX,
+    ),
+    (
         InstallFailed("t", ("uv", "pip"), 2, " no space \n"),
         "uv failed (exit code 2): no space.",
         Hint.RETRY_OTHER_VERSION,

@@ -538,6 +538,7 @@ class FakeJournal:
         self._plans: dict[str, Plan] = {}
         self._lines: dict[str, list[tuple[str, str | None]]] = {}
         self._failures: dict[str, str] = {}
+        self._dismissed: dict[str, list[NormalizedName]] = {}
         self._incomplete: dict[str, tuple[str, ...]] = {}
 
     def start(self, plan: Plan) -> Transaction:
@@ -556,6 +557,8 @@ class FakeJournal:
             self._incomplete[transaction] = tuple(json.loads(paths))
         if facts.get("failure") is not None:
             self._failures[transaction] = str(facts["failure"])
+        if (dismissed := facts.get("dismissed")) is not None:
+            self._dismissed.setdefault(transaction, []).append(canonicalize_name(str(dismissed)))
         self._lines[transaction].append((step, None if error is None else str(error)))
 
     def transactions(self) -> Sequence[Transaction]:
@@ -606,6 +609,7 @@ class FakeJournal:
             outcome=outcome,
             error=error,
             failure=self._failures.get(transaction_id),
+            dismissed=tuple(self._dismissed.get(transaction_id, ())),
         )
 
 

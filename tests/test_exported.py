@@ -22,6 +22,7 @@ SERVICE = {
     "follow": "transaction=None, *, report=None",
     "get_package": "name, check_updates=False",
     "get_package_by_id": "id, check_updates=False",
+    "dismiss_note": "name",
     "get_packages": "check_updates=False, *, report=None",
     "get_dependencies": "name",
     "history": "",
@@ -46,7 +47,8 @@ SERVICE = {
     "undo": "transaction=None, *, report=None",
     "uninstall_package": "names, *, report=None",
     "upgrade_all_packages": (
-        "*, step=None, notebooks=(), root=None, check=(), allow_untried=False, report=None"
+        "*, step=None, skip_failing=False, notebooks=(), root=None, check=(), allow_untried=False, "
+        "report=None"
     ),
     "upgrade_package": "name, version=None, *, step=None, report=None",
 }

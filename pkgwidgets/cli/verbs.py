@@ -13,7 +13,7 @@ from pkgwidgets.commands.grammar import Request
 from pkgwidgets.commands.plan_request import BackendPlanner, plan_for
 from pkgwidgets.commands.recovery import recover_environment, recovery_message
 from pkgwidgets.connect import connect
-from pkgwidgets.core.errors import InvalidRequest, PkgwidgetsError, TooLate
+from pkgwidgets.core.errors import InvalidRequest, PkgwidgetsError, StageFailed, TooLate
 from pkgwidgets.core.history import undoable
 from pkgwidgets.core.interfaces import Backend, Report
 from pkgwidgets.core.packages import PackageInfo
@@ -22,6 +22,7 @@ from pkgwidgets.core.text import count_noun
 from pkgwidgets.core.transactions import Transaction
 from pkgwidgets.operations import access, inventory, recovery, undo
 from pkgwidgets.operations import transactions as operations
+from pkgwidgets.operations.skip_failing import plan_without_failing
 from pkgwidgets.presentation import payloads
 
 from . import tables
@@ -101,21 +102,24 @@ def change(request: Request, console: Console) -> int:
         console.write_json(lambda: {"plan": None, "transaction": None})
         console.show(_NO_UNDO)
         return NOTHING
-    with console.reporting() as report:
-        proposal = plan_for(request.plan_request, BackendPlanner(backend, report))
-    if not proposal:
-        console.write_json(lambda: {"plan": payloads.plan(proposal), "transaction": None})
-        console.show(*plan_parts(proposal, backend.journal.transactions()))
-        return NOTHING
-    write = console.show_message if console.json else console.show
-    if not request.yes or not console.json:
-        parts = plan_parts(proposal, backend.journal.transactions())
-        write(f"In {_describe_environment(backend)}:", *parts)
-    if not request.yes and not console.confirm("Apply this plan?"):
-        console.write_json(lambda: {"plan": payloads.plan(proposal), "transaction": None})
-        console.show("Nothing was changed.")
-        return NOTHING
-    return _apply(backend, proposal, request, console)
+    proposal = _make_plan(backend, request, console)
+    is_confirmed = request.yes
+    while proposal:
+        write = console.show_message if console.json else console.show
+        if not request.yes or not console.json:
+            parts = plan_parts(proposal, backend.journal.transactions())
+            write(f"In {_describe_environment(backend)}:", *parts)
+        if not is_confirmed and not console.confirm("Apply this plan?"):
+            return _leave(console, proposal, "Nothing was changed.")
+        try:
+            return _apply(backend, proposal, request, console)
+        except StageFailed as error:
+            if not (request.skip_failing or (console.can_ask and not request.yes)):
+                raise
+            proposal = plan_without_failing(error, lambda: _make_plan(backend, request, console))
+            console.show_message(f"{error.sentence()} The next plan leaves this out.")
+            is_confirmed = request.yes or request.skip_failing
+    return _leave(console, proposal, *plan_parts(proposal, backend.journal.transactions()))
 
 
 def history(request: Request, console: Console) -> int:
@@ -166,6 +170,18 @@ def _connect_and_recover(request: Request, console: Console) -> Backend:
         for transaction_id in recovery.recover_if_needed(backend):
             console.show_message(recovery_message(backend, transaction_id))
     return backend
+
+
+def _leave(console: Console, proposal: Plan, *parts: Part) -> int:
+    """Write that a plan is not applied."""
+    console.write_json(lambda: {"plan": payloads.plan(proposal), "transaction": None})
+    console.show(*parts)
+    return NOTHING
+
+
+def _make_plan(backend: Backend, request: Request, console: Console) -> Plan:
+    with console.reporting() as report:
+        return plan_for(request.plan_request, BackendPlanner(backend, report))
 
 
 def _check_for_updates(

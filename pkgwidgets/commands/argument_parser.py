@@ -190,6 +190,11 @@ def _add_upgrade_arguments(parser: _Parser) -> None:
         dest="everything",
         help="Upgrade all packages in one transaction",
     )
+    parser.add_argument(
+        "--skip-failing",
+        action="store_true",
+        help="With --all: leave out releases that fail the check, and upgrade the others",
+    )
     _add_version_option(parser)
     _add_step_option(parser)
     _add_changing_options(parser, "upgrade")

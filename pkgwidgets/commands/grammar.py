@@ -33,6 +33,7 @@ class Request:
     allow: AllowPolicy = "dependencies"
     step: StepLimit | None = None
     everything: bool = False
+    skip_failing: bool = False
     yes: bool = False
     refresh: bool = False
     terminal: bool = False
@@ -69,6 +70,8 @@ def _check_request(request: Request) -> None:
     if request.verb == "upgrade" and bool(request.names) is request.everything:
         reason = "give the packages to upgrade, or `--all` to upgrade all packages"
         raise InvalidRequest("name", None, f"{reason}, not both" if request.names else reason)
+    if request.skip_failing and not request.everything:
+        raise InvalidRequest("skip-failing", None, "give it together with `--all`")
     is_narrowed = bool(request.names) or request.action != "upgrade"
     if request.verb == "plan" and request.everything and is_narrowed:
         reason = "`--all` plans an upgrade of all packages: give no name and no other action"

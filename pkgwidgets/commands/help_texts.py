@@ -82,6 +82,7 @@ _EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("upgrade pandas --allow all", "Let any other package change too"),
         ("upgrade --all", "Upgrade all packages"),
         ("upgrade --all --step minor", "Upgrade all, without major steps"),
+        ("upgrade --all --skip-failing", "Upgrade all but what fails the check"),
     ),
     "install": (
         ("install polars", "Install the compatible version"),

@@ -509,13 +509,20 @@ class StageFailed(TransactionError):
     problems: tuple[str, ...] = ()
     breakages: tuple[str, ...] = _added_later(())
     """The new versions that a plan for everything leaves out next: `a==2 breaks b==1: …`."""
+    named: bool = _added_later(False)
+    """Whether the plan was for packages that the user named, not for everything."""
     code: ClassVar[str] = "stage-failed"
     http_status: ClassVar[int] = 409
 
     @property
     def advice(self) -> Hint | None:
         """The next plan for everything leaves out what broke a package."""
-        return Hint.PLAN_WITHOUT if self.breakages else Hint.OTHER_VERSION_OR_FIX
+        return Hint.PLAN_WITHOUT if self.can_skip else Hint.OTHER_VERSION_OR_FIX
+
+    @property
+    def can_skip(self) -> bool:
+        """Whether the next plan for everything leaves out the releases at fault."""
+        return bool(self.breakages) and not self.named
 
     @property
     def kept(self) -> tuple[str, ...]:

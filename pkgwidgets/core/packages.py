@@ -17,6 +17,9 @@ from .origins import Origin
 class PackageStatus(StrEnum):
     """The status of a package; computed from the journal, never stored.
 
+    A package has an error if its metadata cannot be read, or if an incomplete rollback left its
+    files neither old nor new. A failed change that was rolled back is no error of the package.
+
     >>> service.get_package("seedshelf").status.value
     'installed'
     """
@@ -66,6 +69,8 @@ class PackageInfo(HtmlRepr):
     summary: str = ""
     links: tuple[tuple[str, str], ...] = ()
     error: str | None = None
+    failed_change: str = ""
+    """Why its last change failed and was rolled back, so that it is intact; "" once dismissed."""
     has_incomplete_rollback: bool = field(default=False, repr=False)
     """Whether an incomplete rollback left it neither old nor new; not part of JSON."""
 
@@ -77,11 +82,7 @@ class PackageInfo(HtmlRepr):
     @property
     def has_failed_change(self) -> bool:
         """Whether its last change failed and was rolled back: the package itself is intact."""
-        return (
-            self.status is PackageStatus.ERROR
-            and self.version != ""
-            and not self.has_incomplete_rollback
-        )
+        return self.failed_change != ""
 
     @property
     def update_available(self) -> bool | None:

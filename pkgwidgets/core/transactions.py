@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from packaging.utils import NormalizedName
+
 from .html_repr import HtmlRepr
 from .plans import Change, HeldBack, Plan
 
@@ -75,6 +77,8 @@ class Transaction(HtmlRepr):
     """The size of the save point; None if nothing was saved."""
     downloaded_bytes: int | None = None
     """The bytes fetched, at most: a cache may have held some. None if unknown."""
+    dismissed: tuple[NormalizedName, ...] = ()
+    """The packages whose note about the failure was dismissed; not part of JSON."""
 
     @property
     def changes(self) -> tuple[Change, ...]:

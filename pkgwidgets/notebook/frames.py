@@ -36,6 +36,7 @@ PACKAGES = {
     "install_path": "string",
     "origin": pd.CategoricalDtype([o.value for o in Origin]),
     "error": "string",
+    "failed_change": "string",
 }
 """The package frame; its index is `name`."""
 

@@ -6,6 +6,7 @@ import re
 import shlex
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from threading import Thread
 from typing import Any, cast
 
@@ -28,6 +29,7 @@ from pkgwidgets.core.interfaces import no_report
 from pkgwidgets.core.packages import PackageInfo
 from pkgwidgets.core.plans import Plan
 from pkgwidgets.core.transactions import Transaction
+from pkgwidgets.operations.skip_failing import apply_without_failing
 from pkgwidgets.presentation import payloads
 from pkgwidgets.presentation.hints import Face, hint_text
 
@@ -175,7 +177,10 @@ def _make_plan(service: PackageService, request: Request) -> Plan:
 
 
 def _apply_plan(service: PackageService, request: Request) -> Transaction:
-    return service.apply(_make_plan(service, request))
+    plan = _make_plan(service, request)
+    if not request.skip_failing:
+        return service.apply(plan)
+    return apply_without_failing(plan, partial(_make_plan, service, request), service.apply)
 
 
 def _list_history(service: PackageService, request: Request) -> tuple[Transaction, ...]:

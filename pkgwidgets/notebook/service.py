@@ -6,6 +6,7 @@ import importlib
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,8 @@ from pkgwidgets.core.releases import Release
 from pkgwidgets.core.transactions import Transaction
 from pkgwidgets.operations import access, inventory, planning, preparation, recovery
 from pkgwidgets.operations import transactions as operations
+from pkgwidgets.operations.dismissal import dismiss_note
+from pkgwidgets.operations.skip_failing import apply_without_failing
 from pkgwidgets.presentation.value_html import register_renderers
 
 from . import frames, notebook_path, rehearsal
@@ -164,6 +167,7 @@ class PackageService:
         - `install_path` (string): the folder of the distribution
         - `origin` (category): the source of the distribution (PEP 610), such as index or editable
         - `error` (string): why a value is unknown
+        - `failed_change` (string): why its last change failed and was rolled back
 
         >>> frame = service.get_packages()
         >>> frame.loc["seedshelf", "version"], bool(frame.loc["seedshelf", "requested"])
@@ -495,6 +499,7 @@ class PackageService:
         self,
         *,
         step: StepLimit | None = None,
+        skip_failing: bool = False,
         notebooks: rehearsal.Notebooks = (),
         root: str | Path | None = None,
         check: rehearsal.Notebooks = (),
@@ -507,6 +512,8 @@ class PackageService:
         raise an error or show another output is held back, and the others are upgraded. `root` is
         the folder that is copied for them, as for `rehearse`. A cell that fails already raises
         `NotebookUntried`, unless `allow_untried` is True. `check` is the old name of `notebooks`.
+        With `skip_failing`, a release that fails the check before installing stops no other. It is
+        left out, and the others are planned and applied again. Its row says why it was held back.
         `step` is as for `plan_upgrade`. The index is `name` (object). The columns, in order:
 
         - `before`, `after` (string): the versions
@@ -520,14 +527,48 @@ class PackageService:
         >>> frame = service.upgrade_all_packages(notebooks=notebook)
         >>> frame.loc["harvestscale", "kind"], frame.loc["bedplanner", "after"]
         ('held back', '2.3.0')
+
+        >>> service.undo().outcome.value
+        'committed'
+        >>> frame = service.upgrade_all_packages(step="minor", skip_failing=True)
+        >>> frame.loc["harvestscale", "kind"], frame.loc["seedshelf", "status"]
+        ('held back', 'committed')
         """
         if isinstance(check, str | Path) or check:
             warn_renamed("upgrade_all_packages(check=…)", "notebooks=")
             notebooks = check
-        plan = self.plan_upgrade(
-            step=step, notebooks=notebooks, root=root, allow_untried=allow_untried, report=report
-        )
-        return frames.changes(self.apply(plan, report=report))
+
+        def make_plan() -> Plan:
+            return self.plan_upgrade(
+                step=step,
+                notebooks=notebooks,
+                root=root,
+                allow_untried=allow_untried,
+                report=report,
+            )
+
+        apply = partial(self.apply, report=report)
+        if not skip_failing:
+            return frames.changes(apply(make_plan()))
+        return frames.changes(apply_without_failing(make_plan(), make_plan, apply))
+
+    def dismiss_note(self, name: str) -> None:
+        """Dismiss the note that a package's last change failed: see `failed_change` of its row.
+
+        Nothing else changes: the history keeps the change, and a plan for everything still leaves
+        out what failed. Raises `PackageNotFound` and `EnvironmentRefused`.
+
+        >>> service.upgrade_package("harvestscale")
+        Traceback (most recent call last):
+            ...
+        pkgwidgets.core.errors.StageFailed: The new packages failed the check before ...
+        >>> service.get_package("harvestscale").failed_change[:42]
+        'The upgrade failed: harvestscale 3.3.0 can'
+        >>> service.dismiss_note("harvestscale")
+        >>> service.get_package("harvestscale").failed_change
+        ''
+        """
+        dismiss_note(self._backend, name)
 
     def rehearse(
         self,

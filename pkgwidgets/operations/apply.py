@@ -139,9 +139,10 @@ def _apply_locked(progress: _Progress, report: Report) -> None:
     report(Event(stage=Stage.CHECKING))
     failing, baseline = verification.problems_before(backend, plan, stage, report, prepared)
     if failing:
-        is_for_everything = plan.requested == (EVERYTHING,)
-        breakages = map(str, baseline.breakages if is_for_everything else ())
-        raise StageFailed(transaction_id, failing, tuple(breakages))
+        named = plan.requested != (EVERYTHING,)
+        # What breaks another package alone may work together with an upgrade of that one.
+        breakages = (b for b in baseline.breakages if not named or b.broken == b.culprit)
+        raise StageFailed(transaction_id, failing, tuple(map(str, breakages)), named)
     unverified = verification.unverified(backend, plan, stage)
     facts = {"unverified": unverified, "untried": baseline.needs_text()}
     record("STAGED", **{name: text for name, text in facts.items() if text})

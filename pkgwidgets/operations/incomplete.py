@@ -12,6 +12,7 @@ from pkgwidgets.core.errors import EnvironmentRefused, RollbackFailed
 from pkgwidgets.core.history import find_transaction
 from pkgwidgets.core.interfaces import Backend
 from pkgwidgets.core.plans import Change
+from pkgwidgets.core.transactions import Outcome
 
 BLOCKED = "its last change is not completely rolled back"
 """Why a plan for other packages holds a package back."""
@@ -34,6 +35,18 @@ def blocked_packages(
         owners |= set(_named_by_metadata(error.paths))
         blocked |= dict.fromkeys(owners, error)
     return blocked
+
+
+def incomplete_packages(backend: Backend) -> frozenset[NormalizedName]:
+    """Return the packages of which an incomplete rollback left files neither old nor new."""
+    found = set[NormalizedName]()
+    for transaction in backend.journal.transactions():
+        if transaction.outcome is Outcome.INCOMPLETE:
+            names = {change.id for change in transaction.changes}
+            paths = backend.journal.incomplete_paths(transaction.id)
+            owners = {name for name in names if _owns_any(backend, name, paths)}
+            found |= owners | ({*_named_by_metadata(paths)} & names) if paths else names
+    return frozenset(found)
 
 
 def raise_if_touched(paths: Collection[Path], incomplete: Iterable[RollbackFailed]) -> None:

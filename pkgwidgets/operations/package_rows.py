@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -13,19 +13,21 @@ from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from pkgwidgets.core import dependency_graph
-from pkgwidgets.core.breakages import reported_breakages
 from pkgwidgets.core.environment import Distribution, Interpreter, Unreadable
 from pkgwidgets.core.errors import PkgwidgetsError
-from pkgwidgets.core.history import committed, was_cancelled
+from pkgwidgets.core.failed_changes import failure_notes
+from pkgwidgets.core.history import committed
 from pkgwidgets.core.interfaces import Backend, Environment, ProjectResult
 from pkgwidgets.core.limits import NO_LIMITS, Limits, without_repeats
 from pkgwidgets.core.packages import PackageInfo, PackageStatus, VersionStep
 from pkgwidgets.core.plans import ChangeKind
 from pkgwidgets.core.redaction import redact
 from pkgwidgets.core.releases import Release, ReleaseList
-from pkgwidgets.core.transactions import Outcome, Transaction
+from pkgwidgets.core.transactions import UNCHANGED_OUTCOMES, Outcome, Transaction
 from pkgwidgets.core.updates import is_eligible, why_no_release
 from pkgwidgets.core.versions import version_step
+
+from .incomplete import incomplete_packages
 
 _LAST_BUILDERS: WeakKeyDictionary[Environment, PackageRowBuilder] = WeakKeyDictionary()
 """The last builder of each environment."""
@@ -44,6 +46,7 @@ class PackageRowBuilder:
         interpreter: Interpreter,
         history: Sequence[Transaction],
         limits: Limits = NO_LIMITS,
+        incomplete: Collection[NormalizedName] = (),
     ) -> None:
         self.installed = installed
         self.history = history
@@ -52,7 +55,8 @@ class PackageRowBuilder:
         self._forbidden: dict[tuple[NormalizedName, Version], bool] = {}
         self._bounds: dict[NormalizedName, list[Requirement]] = {}
         self._eligible: dict[tuple[NormalizedName, Version], tuple[Release, bool]] = {}
-        self._blamed: dict[str, Mapping[NormalizedName, str]] = {}
+        self._notes: dict[str, Mapping[NormalizedName, str]] = {}
+        self._incomplete = incomplete
         self._rows: dict[NormalizedName, tuple[ProjectResult | None, PackageInfo]] = {}
 
     @classmethod
@@ -71,9 +75,9 @@ class PackageRowBuilder:
         builder = _LAST_BUILDERS.get(backend.environment)
         limits = backend.limits() if with_limits or builder is None else builder.limits
         if builder is None or not builder.is_current(installed, history, limits):
-            builder = _LAST_BUILDERS[backend.environment] = cls(
-                installed, backend.environment.interpreter, history, limits
-            )
+            interpreter, incomplete = backend.environment.interpreter, incomplete_packages(backend)
+            builder = cls(installed, interpreter, history, limits, incomplete)
+            _LAST_BUILDERS[backend.environment] = builder
         return builder
 
     def is_current(
@@ -173,7 +177,9 @@ class PackageRowBuilder:
         distribution = self.installed[name]
         if isinstance(distribution, Unreadable):
             return _unreadable_row(name, distribution)
-        status, failed = self._status(name)
+        status = self._status(name)
+        is_incomplete = status is PackageStatus.ERROR
+        failed = self.last_transactions[name].error if is_incomplete else None
         newest = self._newest(distribution, answer)
         latest, compatible = newest.latest, newest.compatible
         return PackageInfo(
@@ -193,7 +199,8 @@ class PackageRowBuilder:
             summary=distribution.summary,
             links=distribution.links,
             error=redact("; ".join(filter(None, (failed, newest.problem)))) or None,
-            has_incomplete_rollback=self._has_incomplete_rollback(name),
+            failed_change=redact(self._failure_note(distribution)),
+            has_incomplete_rollback=is_incomplete,
         )
 
     def _newest(self, distribution: Distribution, answer: ProjectResult | None) -> _Newest:
@@ -255,33 +262,31 @@ class PackageRowBuilder:
                 return release.version
         return distribution.version
 
-    def _status(self, name: NormalizedName) -> tuple[PackageStatus, str | None]:
-        """Compute the status from the newest transaction that touches the package."""
+    def _status(self, name: NormalizedName) -> PackageStatus:
+        """Compute the status from the newest transaction that touches the package.
+
+        A change that was rolled back leaves a healthy package: that is a note, and no status.
+        """
         last = self.last_transactions.get(name)
-        fine = (Outcome.COMMITTED, Outcome.OTHER_VERSION)
-        if last is None or last.outcome in fine or was_cancelled(last):
-            return PackageStatus.INSTALLED, None
-        if last.outcome is Outcome.STARTED:
+        if last is not None and last.outcome is Outcome.STARTED:
             kinds = [change.kind for change in last.changes if change.id == name]
             installing = kinds == [ChangeKind.INSTALL]
-            return PackageStatus.INSTALLING if installing else PackageStatus.UPGRADING, None
-        blamed = self._blamed_packages(last)
-        if blamed and name not in blamed:
-            return PackageStatus.INSTALLED, None
-        return PackageStatus.ERROR, blamed.get(name, last.error)
+            return PackageStatus.INSTALLING if installing else PackageStatus.UPGRADING
+        is_incomplete = last is not None and last.outcome is Outcome.INCOMPLETE
+        if is_incomplete and name in self._incomplete:
+            return PackageStatus.ERROR
+        return PackageStatus.INSTALLED
 
-    def _blamed_packages(self, transaction: Transaction) -> Mapping[NormalizedName, str]:
-        """Return the packages for which a plan for everything was refused, with the reasons."""
-        if transaction.id not in self._blamed:
-            self._blamed[transaction.id] = {
-                breakage.culprit: f"The upgrade failed: {breakage.reason}."
-                for breakage in reported_breakages(transaction)
-            }
-        return self._blamed[transaction.id]
-
-    def _has_incomplete_rollback(self, name: NormalizedName) -> bool:
-        last = self.last_transactions.get(name)
-        return last is not None and last.outcome is Outcome.INCOMPLETE
+    def _failure_note(self, distribution: Distribution) -> str:
+        """Return why the last change failed; "" if another program changed the package since."""
+        last = self.last_transactions.get(distribution.id)
+        if last is None or last.outcome not in UNCHANGED_OUTCOMES:
+            return ""
+        if last.id not in self._notes:
+            self._notes[last.id] = failure_notes(last)
+        before = next(change.before for change in last.changes if change.id == distribution.id)
+        is_same = before in (None, distribution.version)
+        return self._notes[last.id].get(distribution.id, "") if is_same else ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

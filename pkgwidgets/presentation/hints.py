@@ -29,6 +29,11 @@ _ALLOW_ALL = (
     "Allow changes to other packages with `--allow all`, or choose another version."
 )
 
+_KEEPS = (
+    "Nothing was changed. "
+    "Plan the upgrade of everything again: the new plan keeps the installed {kept}."
+)
+
 _UNBLOCK = {
     Face.PANEL: "Nothing was changed. With changes to other packages: {how_to_unblock}.",
     Face.CLI: "Nothing was changed. With `--allow all`: {how_to_unblock}.",
@@ -62,6 +67,11 @@ _TEXTS: Mapping[Hint, Mapping[Face, str]] = {
             f"{_INSTALL_OLD}send `POST pkgwidgets/plans` "
             f'with `"install": {{old_releases_list}}`{_NAMES_REPLACED}'
         ),
+    },
+    Hint.PLAN_WITHOUT: {
+        Face.CLI: f"{_KEEPS} Or add `--skip-failing`.",
+        Face.MAGIC: f"{_KEEPS} Or add `--skip-failing`.",
+        Face.REST: f'{_KEEPS} Or send `"skip_failing": true`.',
     },
     Hint.UNINSTALL_NEW: {
         Face.PANEL: f"{_UNINSTALL_NEW}uninstall {{new_names}} in the table.",

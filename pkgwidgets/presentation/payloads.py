@@ -50,7 +50,7 @@ PLAN = JsonShape(
 TRANSACTION = JsonShape(
     Transaction,
     computed=("changes", "held_back", "undoes"),
-    without=("plan", "failure"),
+    without=("plan", "failure", "dismissed"),
     parts=(CHANGE, HELD_BACK),
 )
 RESULT = JsonShape(Result)

@@ -52,8 +52,7 @@ def row_action(info: PackageInfo) -> RowAction:
     if info.has_incomplete_rollback:
         return RowAction(note="rollback incomplete")
     # Without a version the distribution itself is unreadable, and a retry changes nothing.
-    has_failed = info.status is PackageStatus.ERROR
-    if info.latest_version is None and info.error and info.version and not has_failed:
+    if info.latest_version is None and info.error and info.version:
         return RowAction(action="retry", label=LABELS["retry"])
     if info.update_available:
         return _upgrade_action(info)
@@ -65,8 +64,6 @@ def _upgrade_action(info: PackageInfo) -> RowAction:
     compatible = info.compatible_version
     if compatible is None or Version(compatible) <= Version(info.version):
         return RowAction(action="explain", label=LABELS["explain"])
-    if info.status is PackageStatus.ERROR:  # the last attempt failed
-        return RowAction(action="upgrade", label=LABELS["retry"])
     if compatible == info.latest_version:
         return RowAction(action="upgrade", label=LABELS["upgrade"])
     return RowAction(action="upgrade", label=f"Upgrade to {compatible}")

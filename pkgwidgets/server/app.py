@@ -26,6 +26,7 @@ ROUTES: dict[str, type[BaseHandler]] = {
     "packages/by-id/{id}": reads.PackageByIdHandler,
     "packages/{name}": changes.UninstallHandler,
     "packages/{name}/upgrade": changes.UpgradeHandler,
+    "packages/{name}/note": changes.NoteHandler,
     "plans": changes.PlansHandler,
     "transactions": reads.TransactionsHandler,
     "transactions/{id}": reads.TransactionHandler,

@@ -52,6 +52,11 @@ _VERSION = {
     **VERSION_TEXT,
     "description": "The version to install; by default the compatible version.",
 }
+_SKIP_FAILING = {
+    "type": "boolean",
+    "default": False,
+    "description": "Leave out releases that fail the check before installing.",
+}
 _ONE_REQUIREMENT = {**TEXT, "minLength": 1, "maxLength": 1000}
 _REQUIREMENT = {
     "anyOf": [_ONE_REQUIREMENT, {"type": "array", "items": _ONE_REQUIREMENT, "minItems": 1}],
@@ -130,7 +135,7 @@ def _read_paths() -> dict[str, Any]:
 def _change_paths() -> dict[str, Any]:
     package_answer = success(package=ref("Package"), transaction=ref("Transaction"))
     results_answer = success(results=array_of("Result"), transaction=ref("Transaction"))
-    all_body = optional_object(step=STEP, plan=_PLAN)
+    all_body = optional_object(step=STEP, skip_failing=_SKIP_FAILING, plan=_PLAN)
     transaction_answer = success(transaction=ref("Transaction"))
     upgrade_body = optional_object(version=_VERSION, allow=ALLOW, step=STEP, plan=_PLAN)
     install_body = optional_object(requirement=_REQUIREMENT, allow=ALLOW, plan=_PLAN)
@@ -141,6 +146,9 @@ def _change_paths() -> dict[str, Any]:
             "put": _change("upgradePackage", package_answer, upgrade_body, name)
         },
         "packages/upgrade-all": {"put": _change("upgradeAllPackages", results_answer, all_body)},
+        "packages/{name}/note": {
+            "delete": _operation("dismissNote", success(package=ref("Package")), name)
+        },
         "packages/install": {"post": _change("installPackage", package_answer, install_body)},
         "packages/{name}": {
             "delete": _change("uninstallPackage", transaction_answer, plan_body, name)

@@ -89,8 +89,18 @@ ROUTES = {
     ),
     "upgradeAllPackages": RouteText(
         summary="Upgrade all packages in one transaction",
-        details=f"{_BODY_IS_OPTIONAL} {_STORED_PLAN}",
+        details=(
+            f"{_BODY_IS_OPTIONAL} {_STORED_PLAN} With `skip_failing`, releases that fail the "
+            "check before installing are left out. The others follow in one more transaction. "
+            "Do not send it with `Prefer: respond-async`."
+        ),
         answer="One result per package, with the reason if it was held back.",
+        permission="execute",
+    ),
+    "dismissNote": RouteText(
+        summary="Dismiss the note that a package's last change failed",
+        details="The history keeps the change.",
+        answer="The package, with an empty `failed_change`.",
         permission="execute",
     ),
     "installPackage": RouteText(

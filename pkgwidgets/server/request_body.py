@@ -49,6 +49,14 @@ def text_field(fields: Mapping[str, Any], name: str) -> str | None:
     raise InvalidRequest(name, value, "it must be a string")
 
 
+def flag_field(fields: Mapping[str, Any], name: str) -> bool:
+    """Return a field's truth value, False if absent; raises `InvalidRequest` for other types."""
+    value = fields.get(name, False)
+    if isinstance(value, bool):
+        return value
+    raise InvalidRequest(name, value, "it must be true or false")
+
+
 def text_list_field(fields: Mapping[str, Any], name: str) -> tuple[str, ...]:
     """Return a field's list of texts; raises `InvalidRequest` for other types and an empty list."""
     value = fields.get(name)

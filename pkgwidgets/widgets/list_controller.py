@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -81,6 +82,19 @@ class ListController:
     def retry(self, name: str) -> None:
         """Check one package again, without cached answers of the index."""
         self._start(partial(self._retry, name))
+
+    def dismiss(self, name: str) -> None:
+        """Dismiss the note that a package's last change failed."""
+
+        def work() -> None:
+            self._service.dismiss_note(name)
+            known = {info.id: info for info in self.infos}
+            project = canonicalize_name(name)
+            row = replace(known[project], failed_change="")
+            self._set_infos(tuple({**known, project: row}.values()))
+            self._show_result()
+
+        self._start(work)
 
     def refresh(self) -> None:
         """List the packages again, and check them again if they were checked before."""

@@ -23,8 +23,9 @@ Message = dict[str, Any]
 
 
 class PackageTable(anywidget.AnyWidget):
-    """Shows rows; sends `check`, `open`, `plan`, `install`, `uninstall`, `retry` or `history`.
+    """Shows rows and sends what is pressed: `check`, `open`, `plan`, `install` or `history`.
 
+    Of a row these are `uninstall`, `retry` and `dismiss`, too.
     Only changed rows are sent, with a revision number: a view that missed some asks for all.
     """
 

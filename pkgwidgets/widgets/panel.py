@@ -119,6 +119,8 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
                 self._list_controller.check_again()
             case {"type": "retry", "names": [str(name)]}:
                 self._list_controller.retry(name)
+            case {"type": "dismiss", "names": [str(name)]}:
+                self._list_controller.dismiss(name)
             case {"type": "open", "id": str(normalized_name)}:
                 self._load_details(normalized_name)
             case {"type": "plan", "names": [str(name)], "version": str(version)}:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
-from pkgwidgets.core.errors import Cancelled, PkgwidgetsError, StillNeeded
+from pkgwidgets.core.errors import Cancelled, PkgwidgetsError, StageFailed, StillNeeded
 from pkgwidgets.core.events import Event
 from pkgwidgets.core.history import find_transaction, is_undo
 from pkgwidgets.core.plans import Plan
+from pkgwidgets.core.text import shorten_names
 from pkgwidgets.core.transactions import Transaction
 from pkgwidgets.notebook.service import PackageService
 from pkgwidgets.presentation.hints import Face, render
@@ -116,7 +118,7 @@ class PlanController:
                 self.preparation.finish(report)
                 return self._service.apply(plan, report=report)
 
-            self._run_change(request.progress_title, change)
+            self._run_change(request.progress_title, change, request)
 
     def undo_at_once(self, transaction_id: str) -> None:
         """Undo the transaction whose outcome is shown, without showing a plan."""
@@ -176,7 +178,17 @@ class PlanController:
             transaction, self._service.values.history()
         )
 
-    def _run_change(self, title: str, change: ApplyChange) -> None:
+    def _plan_without_failing(self, request: PanelRequest, error: StageFailed) -> None:
+        """Show why a plan for everything was refused, and the plan without what failed."""
+        self._task_view.fail(render(error, Face.PANEL))
+        title = f"{request.title}, without {shorten_names(error.kept)}"
+        self._plan_view.begin(title)
+        plan = request.plan(self.tasks.raise_if_cancelled)
+        self._show(replace(request, title=title), plan)
+
+    def _run_change(
+        self, title: str, change: ApplyChange, request: PanelRequest | None = None
+    ) -> None:
         def report(event: Event) -> None:
             self.tasks.raise_if_cancelled(event)
             self._task_view.follow(event)
@@ -187,6 +199,10 @@ class PlanController:
                 self._task_view.finish(transaction, is_undo=self._is_undo(transaction))
             except Cancelled as error:
                 self._task_view.show_cancelled(render(error, Face.PANEL))
+            except StageFailed as error:
+                if request is None or not error.can_skip:
+                    raise
+                self._plan_without_failing(request, error)
             finally:
                 self._on_finished()
 

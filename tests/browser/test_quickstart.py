@@ -47,7 +47,7 @@ def test_failed_upgrade_is_explained_and_changes_nothing(quickstart: Notebook) -
     panel = quickstart.page.locator(".pkgw-panel")
     panel.get_by_role("button", name="Check for updates").click()
     row = panel.locator("tr[data-id=harvestscale]")
-    row.get_by_role("button", name="Retry harvestscale").click()
+    row.get_by_role("button", name="Upgrade harvestscale").click()
     panel.get_by_role("button", name="Apply").click()
     expect(panel).to_contain_text("libharvest.so.5: cannot open shared object file")
     expect(panel).to_contain_text("Nothing was changed.")

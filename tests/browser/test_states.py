@@ -301,7 +301,7 @@ def test_rolled_back_upgrade_is_in_the_history_with_its_log(stage: PanelNotebook
         notebook.button("Apply").click()
         expect(notebook.part("Progress").get_by_role("button", name="Close")).to_be_visible()
     expect(notebook.part("Progress")).to_contain_text("libharvest.so.5")
-    expect(notebook.row("harvestscale").get_by_role("button", name="Retry")).to_be_visible()
+    expect(notebook.row("harvestscale").get_by_text("upgrade failed")).to_be_visible()
     take_pictures(notebook, "rolled-back")
     notebook.button("History").click()
     past = notebook.part("History")

@@ -207,10 +207,25 @@ def test_upgrade_without_names_needs_all(run: Run, service: PackageService, gard
     done = run("upgrade", "--yes")
     assert (done.returncode, garden.index.requests) == (2, [])
     assert "`--all` to upgrade all packages" in done.stderr
+    refused = run("upgrade", "--all", "--yes")
+    assert refused.returncode == 1
+    assert "`--skip-failing`" in refused.stderr
     service.uninstall_package("harvestscale")  # what keeps everything else from being upgraded
     done = run("upgrade", "--all", "--yes")
     assert done.returncode == 0
     assert version(service, "raintable") == "3.1.0"
+
+
+def test_upgrade_of_everything_can_skip_what_fails(run: Run, service: PackageService) -> None:
+    assert run("upgrade", "seedshelf", "--skip-failing", "--yes").returncode == 2
+    done = run("upgrade", "--all", "--skip-failing", "--yes")
+    assert done.returncode == 0
+    assert "The next plan leaves this out." in done.stderr
+    assert (
+        "harvestscale is held back at 3.2.0: harvestscale 3.3.0 cannot be imported" in done.stdout
+    )
+    assert version(service, "raintable") == "3.1.0"
+    assert version(service, "harvestscale") == "3.2.0"
 
 
 def test_install_and_uninstall_change_the_environment(

@@ -6,16 +6,18 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from pkgwidgets.connect import connect
 from pkgwidgets.core.errors import StageFailed
 from pkgwidgets.core.interfaces import Backend
 from pkgwidgets.core.packages import PackageStatus
 from pkgwidgets.core.plans import Plan
-from pkgwidgets.core.transactions import Outcome
+from pkgwidgets.core.transactions import Outcome, Transaction
 from pkgwidgets.demo import Demo
 from pkgwidgets.demo.wheel_builder import BuiltWheel
 from pkgwidgets.demo.wheel_installer import WheelInstallation
-from pkgwidgets.operations import apply, inventory
+from pkgwidgets.operations import apply, dismissal, inventory
 from pkgwidgets.operations.planning import plan_upgrade
+from pkgwidgets.operations.skip_failing import apply_without_failing, plan_without_failing
 
 BROKEN_IN_DEMO = ("harvestscale",)
 """A package of the demo whose new version cannot be imported."""
@@ -167,9 +169,54 @@ def test_upgrade_is_tried_again_once_what_it_broke_is_newer(refused: Backend, ga
 
 def test_only_the_blamed_packages_are_marked(refused: Backend) -> None:
     rows = {str(row.id): row for row in inventory.get_packages(refused)}
-    marked = {name for name, row in rows.items() if row.status is PackageStatus.ERROR}
+    marked = {name for name, row in rows.items() if row.failed_change}
     assert marked == {"spade", *BROKEN_IN_DEMO}
-    assert (rows["spade"].error or "").startswith("The upgrade failed: with spade 2.0, barrow 1.0")
+    assert rows["spade"].failed_change.startswith("The upgrade failed: with spade 2.0, barrow 1.0")
+    assert {row.status for row in rows.values()} == {PackageStatus.INSTALLED}
+
+
+def test_dismissed_note_is_gone_for_other_sessions_and_changes_no_plan(refused: Backend) -> None:
+    dismissal.dismiss_note(refused, "spade")
+    other = connect(refused.environment.interpreter.python, refused.index.url)
+    for backend in (refused, other):
+        rows = inventory.get_packages(backend)
+        assert {str(row.id) for row in rows if row.failed_change} == {*BROKEN_IN_DEMO}
+    assert "spade" in reasons(plan_upgrade(other))
+
+
+def test_release_that_failed_alone_is_left_out_of_a_plan_for_everything(
+    backend: Backend,
+) -> None:
+    with pytest.raises(StageFailed) as raised:
+        apply.apply_plan(backend, plan_upgrade(backend, "harvestscale"))
+    assert (raised.value.named, raised.value.can_skip) == (True, False)
+    assert "Choose another version" in raised.value.hint
+    plan = plan_upgrade(backend)
+    assert "harvestscale 3.3.0 cannot be imported" in reasons(plan)["harvestscale"]
+    assert apply.apply_plan(backend, plan).outcome is Outcome.COMMITTED
+
+
+def test_everything_else_is_upgraded_after_refusals(backend: Backend, garden: Demo) -> None:
+    install(backend, garden, [SPADE, BARROW])
+    garden.index.publish(wheel("spade", "2.0"))
+    plans = []
+
+    def apply_plan(plan: Plan) -> Transaction:
+        plans.append(plan)
+        return apply.apply_plan(backend, plan)
+
+    done = apply_without_failing(plan_upgrade(backend), lambda: plan_upgrade(backend), apply_plan)
+    assert done.outcome is Outcome.COMMITTED
+    assert {*reasons(done.plan)} >= {"spade", *BROKEN_IN_DEMO}
+    assert len(plans) == 2
+
+
+def test_plan_that_would_fail_again_is_not_returned(backend: Backend) -> None:
+    plan = plan_upgrade(backend)
+    error = refuse(backend)
+    with pytest.raises(StageFailed) as raised:
+        plan_without_failing(error, lambda: plan)
+    assert raised.value is error
 
 
 def test_refused_plan_for_one_package_holds_nothing_back(backend: Backend, garden: Demo) -> None:

@@ -319,6 +319,33 @@ def test_last_opened_row_is_loaded_first(
     assert names == ["raintable", "seedshelf", "frostcall"]
 
 
+# --- one bad release
+
+
+def test_refused_plan_for_everything_is_followed_by_one_without_the_culprit(
+    panel: PackagePanel,
+) -> None:
+    click(panel.table, type="plan", names=None)
+    assert planned(panel)
+    click(panel.plan_view, type="apply", id=panel.plan_view.plan["id"])
+    assert panel.wait(60)
+    outcome = panel.task_view.task["outcome"]
+    assert (outcome["kind"], "libharvest.so.5" in outcome["text"]) == ("bad", True)
+    assert panel.plan_view.state == "ready"
+    assert panel.plan_view.plan["title"] == "Upgrade all, without harvestscale"
+    assert "harvestscale" not in [name for name, *_ in changes(panel)]
+    rows = {row["name"]: row for row in panel.table.rows}
+    assert [name for name, row in rows.items() if row.get("failed")] == ["harvestscale"]
+    assert not any("status" in row for row in rows.values())
+
+    click(panel.plan_view, type="apply", id=panel.plan_view.plan["id"])
+    assert panel.wait(60)
+    assert panel.task_view.task["outcome"]["kind"] == "ok"
+    click(panel.table, type="dismiss", names=["harvestscale"])
+    assert panel.wait(60)
+    assert not any(row.get("failed") for row in panel.table.rows)
+
+
 # --- history
 
 

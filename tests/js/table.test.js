@@ -74,13 +74,13 @@ test("everything is up to date only if the latest version of every package is kn
   assert.equal(textOf(known, row({})), "No updates are known. The latest version of 1 of 2 packages is unknown.");
   assert.equal(textOf(row({ error: "no answer" })), "No updates are known. The latest version of 1 of 1 package is unknown.");
   assert.match(textOf(known, row({ latest: "1.0", error: "last checked 3 hours ago" })), /^No updates are known/);
-  assert.equal(textOf(row({ latest: "1.0", status: "error", failed: true, error: "an upgrade failed" })), "Everything is up to date.");
+  assert.equal(textOf(row({ latest: "1.0", failed: true, error: "an upgrade failed" })), "Everything is up to date.");
   assert.equal(emptyText([known], { ...checked, busy: "…" }, true), "Checking for updates…");
 });
 
 test("a failed upgrade of an intact package is called so, with the reason on hover", () => {
   for (const action of ["upgrade", "explain", ""]) {
-    const made = row({ status: "error", failed: true, error: "it cannot be imported", action });
+    const made = row({ failed: true, error: "it cannot be imported", action });
     const { textContent, title } = cellOf(made, "action").querySelector("span");
     assert.deepEqual([textContent, title], ["upgrade failed", "it cannot be imported"]);
     assert.equal(cellOf(made, "latest").textContent, ""); // nothing is unknown

@@ -105,6 +105,12 @@ def test_upgrade_without_names_needs_all(shell: InteractiveShell, service: Packa
     assert set(frame["status"]) == {"committed"}
 
 
+def test_upgrade_of_everything_can_skip_what_fails(shell: InteractiveShell) -> None:
+    frame = run_line(shell, "upgrade --all --skip-failing")
+    assert frame.loc["raintable", "status"] == "committed"
+    assert frame.loc["harvestscale", "status"].startswith("harvestscale 3.3.0 cannot be imported")
+
+
 def test_errors_of_the_service_are_raised(
     shell: InteractiveShell, service: PackageService, tree: Oracle
 ) -> None:

@@ -58,6 +58,7 @@ async def test_step_limits_a_plan_an_upgrade_and_an_upgrade_of_everything(ask: A
         ("POST", "plans", {"install": ["pea"], "step": "minor"}),
         ("POST", "plans", {"upgrade": ["seedshelf"], "version": "1.4.2", "step": "minor"}),
         ("PUT", "packages/upgrade-all", {"step": "huge"}),
+        ("PUT", "packages/upgrade-all", {"skip_failing": "yes"}),
         ("PUT", "packages/upgrade-all", {"step": "minor", "plan": "0" * 32}),
     ],
 )
@@ -82,7 +83,7 @@ async def test_upgrade_blocked_by_another_package_is_409(ask: Ask) -> None:
     assert (await versions(ask))["raintable"] == "2.0.0"
 
 
-async def test_failed_upgrade_is_shown_as_error_until_one_succeeds(
+async def test_failed_upgrade_is_a_note_until_one_succeeds(
     ask: Ask, default_garden: Demo, published: Callable[..., None], tree: Oracle
 ) -> None:
     before = tree(default_garden.folder / "env")
@@ -92,13 +93,41 @@ async def test_failed_upgrade_is_shown_as_error_until_one_succeeds(
     assert answer.json["error"]["transaction"] == answer.json["transaction"]["id"]
     assert tree(default_garden.folder / "env") == before
     failed = (await ask("GET", "packages/by-id/harvestscale")).json["package"]
-    assert failed["status"] == "error"
-    assert failed["error"] == answer.json["transaction"]["error"]
+    assert (failed["status"], failed["error"]) == ("installed", None)
+    assert failed["failed_change"].startswith("The upgrade failed: harvestscale 3.3.0 cannot be")
     published(BuiltWheel(name="harvestscale", version="3.3.1", files={"harvestscale.py": ""}))
     repaired = await ask("PUT", "packages/harvestscale/upgrade", {"version": "3.3.1"})
     assert repaired.json["package"]["version"] == "3.3.1"
-    assert repaired.json["package"]["status"] == "installed"
-    assert repaired.json["package"]["error"] is None
+    assert repaired.json["package"]["failed_change"] == ""
+
+
+async def test_note_can_be_dismissed(ask: Ask) -> None:
+    await ask("PUT", "packages/harvestscale/upgrade")
+    answer = await ask("DELETE", "packages/Harvestscale/note")
+    assert (answer.status, answer.json["package"]["failed_change"]) == (200, "")
+    assert (await ask("DELETE", "packages/harvestscale/note")).status == 200  # nothing to do
+    assert (await ask("DELETE", "packages/nowhere/note")).code == "package-not-found"
+
+
+async def test_upgrade_of_everything_can_skip_what_fails(ask: Ask) -> None:
+    refused = await ask("PUT", "packages/upgrade-all")
+    assert (refused.status, refused.code) == (409, "stage-failed")
+    assert '"skip_failing": true' in refused.json["error"]["hint"]
+    noted = [p["id"] for p in (await ask("GET", "packages")).json["packages"] if p["failed_change"]]
+    assert noted == ["harvestscale"]
+
+
+async def test_upgrade_of_everything_skips_what_fails_at_once(ask: Ask) -> None:
+    body = {"skip_failing": True}
+    early = await ask("PUT", "packages/upgrade-all", body, headers={"Prefer": "respond-async"})
+    assert (early.status, early.code) == (422, "invalid-request")
+    done = await ask("PUT", "packages/upgrade-all", body)
+    assert (done.status, done.json["transaction"]["outcome"]) == (200, "committed")
+    results = {row["id"]: row for row in done.json["results"]}
+    assert results["seedshelf"]["success"]
+    assert "harvestscale 3.3.0 cannot be imported" in results["harvestscale"]["error"]
+    outcomes = [t["outcome"] for t in (await ask("GET", "transactions")).json["transactions"]]
+    assert outcomes == ["committed", "aborted"]
 
 
 async def test_upgrade_all_returns_a_result_for_each_package(

@@ -36,6 +36,7 @@ PACKAGES = {
     "install_path": "string",
     "origin": "category",
     "error": "string",
+    "failed_change": "string",
 }
 
 CHANGES = {
@@ -82,7 +83,8 @@ FULL = PackageInfo(
     install_path=Path("/env/lib"),
     origin=Origin.INDEX,
     summary="rain in rows",
-    error="it failed",
+    error="it is unknown",
+    failed_change="it failed",
 )
 
 
@@ -213,14 +215,15 @@ def test_packages_row_has_the_values_of_the_package() -> None:
         "last_upgraded": NOON,
         "install_path": "/env/lib",
         "origin": "index",
-        "error": "it failed",
+        "error": "it is unknown",
+        "failed_change": "it failed",
     }
 
 
 def test_unknown_values_are_na_and_known_empty_ones_are_not() -> None:
     row = frames.packages([BARE]).iloc[0]
     assert {str(name) for name in row.index[row.notna()]} == {
-        "version", "blocked_by", "status", "requested", "origin",
+        "version", "blocked_by", "status", "requested", "origin", "failed_change",
     }  # fmt: skip
     assert row["blocked_by"] == ""
 

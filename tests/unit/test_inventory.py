@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -9,14 +12,23 @@ from fakes import FakeKit, change_of, plan_of
 from packaging.utils import canonicalize_name
 
 from pkgwidgets.core import dependency_graph
-from pkgwidgets.core.errors import IndexUnavailable, InvalidRequest, PackageNotFound
+from pkgwidgets.core.error_json import error_to_json
+from pkgwidgets.core.errors import (
+    DiskFailed,
+    EnvironmentBusy,
+    IndexUnavailable,
+    InvalidRequest,
+    PackageNotFound,
+    PkgwidgetsError,
+    StageFailed,
+)
 from pkgwidgets.core.events import Event
 from pkgwidgets.core.interfaces import ProjectAnswered
 from pkgwidgets.core.packages import PackageInfo, PackageStatus, VersionStep
 from pkgwidgets.core.plans import Change
 from pkgwidgets.demo import catalog
 from pkgwidgets.demo.wheel_builder import BuiltWheel
-from pkgwidgets.operations import inventory
+from pkgwidgets.operations import dismissal, inventory
 
 NEWER = {
     "allotboard": "1.67.0",
@@ -38,10 +50,13 @@ def by_name(kit: FakeKit) -> dict[str, PackageInfo]:
     return {info.name: info for info in inventory.check_for_updates(kit.backend)}
 
 
-def record_transaction(kit: FakeKit, change: Change, *steps: str, error: str | None = None) -> str:
-    transaction_id = kit.journal.start(plan_of(change)).id
+def record_transaction(
+    kit: FakeKit, change: Change | Sequence[Change], *steps: str, **facts: str
+) -> str:
+    changes = [change] if isinstance(change, Change) else change
+    transaction_id = kit.journal.start(plan_of(*changes)).id
     for step in steps:
-        kit.journal.record(transaction_id, step, error=error)
+        kit.journal.record(transaction_id, step, **facts)
     return transaction_id
 
 
@@ -243,27 +258,77 @@ def test_running_installation_is_shown_as_status(fake: FakeKit) -> None:
     assert seedshelf(fake).status is PackageStatus.INSTALLING
 
 
-@pytest.mark.parametrize("end", ["ROLLED_BACK", "ABORTED", "INCOMPLETE"])
-def test_failed_transaction_is_shown_as_an_error_with_its_reason(fake: FakeKit, end: str) -> None:
-    record_transaction(fake, UPGRADE, end, error="it did not import")
+FAILING = replace(change_of("seedshelf", "1.4.1", "1.4.2"), requested=True)
+FAILURE = json.dumps(error_to_json(StageFailed("t", ("it did not import",))))
+
+
+@pytest.mark.parametrize("end", ["ROLLED_BACK", "ABORTED"])
+def test_failed_change_of_a_healthy_package_is_a_note_and_no_status(
+    fake: FakeKit, end: str
+) -> None:
+    record_transaction(fake, FAILING, end, error="it did not import", failure=FAILURE)
+    row = seedshelf(fake)
+    assert (row.status, row.error) == (PackageStatus.INSTALLED, None)
+    assert (row.failed_change, row.has_failed_change) == ("it did not import", True)
+    checked = inventory.get_package(fake.backend, "seedshelf", check_updates=True)
+    assert (checked.failed_change, checked.latest_version) == ("it did not import", "1.4.2")
+
+
+def test_package_with_files_of_an_incomplete_rollback_is_an_error(fake: FakeKit) -> None:
+    record_transaction(fake, FAILING, "INCOMPLETE", error="it did not import")
     row = seedshelf(fake)
     assert (row.status, row.error) == (PackageStatus.ERROR, "it did not import")
-    assert row.has_incomplete_rollback == (end == "INCOMPLETE")
-    checked = inventory.get_package(fake.backend, "seedshelf", check_updates=True)
-    assert (checked.status, checked.error) == (PackageStatus.ERROR, "it did not import")
-    assert checked.latest_version == "1.4.2"
+    assert (row.has_incomplete_rollback, row.failed_change) == (True, "")
 
 
-def test_later_commit_clears_the_error(fake: FakeKit) -> None:
-    record_transaction(fake, UPGRADE, "ROLLED_BACK", error="it did not import")
+def test_package_whose_files_were_all_restored_is_no_error(fake: FakeKit) -> None:
+    path = str(fake.environment.interpreter.scheme["purelib"] / "frostcall.py")
+    record_transaction(fake, FAILING, "INCOMPLETE", error="no", paths=json.dumps([path]))
+    assert seedshelf(fake).status is PackageStatus.INSTALLED
+
+
+@pytest.mark.parametrize("error", [DiskFailed("t", "/x", "full"), EnvironmentBusy("a terminal")])
+def test_failure_that_is_no_fault_of_packages_is_noted_nowhere(
+    fake: FakeKit, error: PkgwidgetsError
+) -> None:
+    failure = json.dumps(error_to_json(error))
+    record_transaction(fake, FAILING, "ABORTED", error="no", failure=failure)
+    assert seedshelf(fake).failed_change == ""
+
+
+def test_failure_of_one_of_several_requested_packages_is_noted_nowhere(fake: FakeKit) -> None:
+    both = [FAILING, replace(change_of("frostcall", "1.9.3", "2.0.0"), requested=True)]
+    record_transaction(fake, both, "ABORTED", error="no", failure=FAILURE)
+    assert not any(row.failed_change for row in inventory.get_packages(fake.backend))
+
+
+def test_note_ends_when_another_program_changes_the_package(fake: FakeKit) -> None:
+    failing = replace(change_of("seedshelf", "1.4.0", "1.4.1"), requested=True)
+    record_transaction(fake, failing, "ABORTED", error="no", failure=FAILURE)
+    assert seedshelf(fake).failed_change == ""
+
+
+def test_note_can_be_dismissed(fake: FakeKit) -> None:
+    record_transaction(fake, FAILING, "ABORTED", error="no", failure=FAILURE)
+    assert seedshelf(fake).failed_change == "no"
+    dismissal.dismiss_note(fake.backend, "Seedshelf")
+    assert seedshelf(fake).failed_change == ""
+    record_transaction(fake, FAILING, "ABORTED", error="no again", failure=FAILURE)
+    assert seedshelf(fake).failed_change == "no again"
+    with pytest.raises(PackageNotFound):
+        dismissal.dismiss_note(fake.backend, "pea")
+
+
+def test_later_commit_clears_the_note(fake: FakeKit) -> None:
+    record_transaction(fake, FAILING, "ROLLED_BACK", error="no", failure=FAILURE)
     record_transaction(fake, UPGRADE, "COMMIT")
-    assert (seedshelf(fake).status, seedshelf(fake).error) == (PackageStatus.INSTALLED, None)
+    assert seedshelf(fake).failed_change == ""
 
 
-def test_commit_of_another_package_does_not_clear_the_error(fake: FakeKit) -> None:
-    record_transaction(fake, UPGRADE, "ROLLED_BACK", error="it did not import")
+def test_commit_of_another_package_does_not_clear_the_note(fake: FakeKit) -> None:
+    record_transaction(fake, FAILING, "ROLLED_BACK", error="no", failure=FAILURE)
     record_transaction(fake, change_of("frostcall", "1.9.2", "1.9.3"), "COMMIT")
-    assert seedshelf(fake).status is PackageStatus.ERROR
+    assert seedshelf(fake).failed_change == "no"
 
 
 def test_last_upgraded_is_the_time_of_the_last_committed_upgrade(fake: FakeKit) -> None:

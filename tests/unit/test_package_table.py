@@ -86,22 +86,24 @@ def test_row_omits_default_values() -> None:
     assert len(json.dumps(row(FULL))) <= 300
 
 
-@pytest.mark.parametrize(
-    ("version", "incomplete", "is_intact"),
-    [("1.0", False, True), ("1.0", True, False), ("", False, False)],
-    ids=["rolled back", "incomplete rollback", "unreadable"],
-)
-def test_row_after_a_failed_change_tells_whether_the_package_is_intact(
-    version: str, incomplete: bool, is_intact: bool
-) -> None:
+def test_row_after_a_failed_change_has_a_note_and_is_no_error() -> None:
+    package = PackageInfo(name="pea", version="1.0", failed_change="no", error="and unknown")
+    shown = row(package)
+    assert (shown["failed"], shown["error"], "status" in shown) == (True, "no", False)
+    assert detail(package)["error"] == "no; and unknown"
+
+
+@pytest.mark.parametrize("version", ["1.0", ""], ids=["incomplete rollback", "unreadable"])
+def test_row_of_a_damaged_package_is_an_error_and_no_failed_change(version: str) -> None:
     package = PackageInfo(
         name="pea",
         version=version,
         status=PackageStatus.ERROR,
         error="no",
-        has_incomplete_rollback=incomplete,
+        has_incomplete_rollback=bool(version),
     )
-    assert row(package).get("failed", False) is is_intact
+    shown = row(package)
+    assert (shown["status"], shown["error"], "failed" in shown) == ("error", "no", False)
 
 
 def test_long_and_hostile_texts_are_truncated_and_escaped() -> None:

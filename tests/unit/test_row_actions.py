@@ -28,6 +28,7 @@ def info(
     loaded: str | None = None,
     error: str | None = None,
     incomplete: bool = False,
+    failed: str = "",
 ) -> PackageInfo:
     return PackageInfo(
         name="raintable",
@@ -38,6 +39,7 @@ def info(
         origin=origin,
         loaded_version=loaded,
         error=error,
+        failed_change=failed,
         has_incomplete_rollback=incomplete,
     )
 
@@ -60,8 +62,8 @@ def info(
         (info(latest="1.0", loaded="0.9"), RowAction(note="restart needed")),
         (info(latest="2.0", compatible="2.0", loaded="0.9"),
          RowAction(action="upgrade", label="Upgrade")),
-        (info(latest="2.0", compatible="2.0", status=PackageStatus.ERROR, error="it failed"),
-         RowAction(action="upgrade", label="Retry")),
+        (info(latest="2.0", compatible="2.0", failed="it failed"),
+         RowAction(action="upgrade", label="Upgrade")),
         (info(latest="2.0", compatible="2.0", status=PackageStatus.ERROR, incomplete=True),
          RowAction(note="rollback incomplete")),
     ],

@@ -9,6 +9,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from packaging.utils import canonicalize_name
+
 from pkgwidgets.backends.processes import process
 from pkgwidgets.backends.store import filesystem, forks, lock
 from pkgwidgets.backends.store.journal_file import (
@@ -217,6 +219,11 @@ class FolderJournal(JournalFiles):
             process=facts.get("process"),
             saved_bytes=facts.get("bytes"),
             downloaded_bytes=plan.download_size if staged and plan else None,
+            dismissed=tuple(
+                canonicalize_name(line["dismissed"])
+                for line in lines
+                if step_of(line) == "DISMISSED" and isinstance(line.get("dismissed"), str)
+            ),
         )
 
     def _unread(self, transaction_id: str, outcome: Outcome, error: str) -> Transaction:

@@ -11,12 +11,14 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from pkgwidgets.commands.plan_request import ACTIONS, Action, BackendPlanner, PlanRequest, plan_for
-from pkgwidgets.core.errors import InvalidRequest
+from pkgwidgets.core.errors import InvalidRequest, StageFailed
 from pkgwidgets.core.interfaces import Backend
 from pkgwidgets.core.names import checked_name
 from pkgwidgets.core.plans import Plan
 from pkgwidgets.core.transactions import Transaction
 from pkgwidgets.operations import inventory
+from pkgwidgets.operations.dismissal import dismiss_note
+from pkgwidgets.operations.skip_failing import plan_without_failing
 from pkgwidgets.server import payloads, plan_body, progress, request_body
 from pkgwidgets.server.base_handler import BaseHandler, requires_execute, requires_read
 from pkgwidgets.server.plan_store import Owner
@@ -63,6 +65,12 @@ class PlansHandler(BaseHandler):
 class ApplyingHandler(BaseHandler):
     """A route that applies a plan: a stored one, or one made for the request."""
 
+    @property
+    def responds_async(self) -> bool:
+        """Whether the client prefers an answer at once. Source: RFC 7240 §4.1."""
+        preferences = ",".join(self.request.headers.get_list("Prefer")).split(",")
+        return "respond-async" in [preference.strip().lower() for preference in preferences]
+
     async def plan_to_apply(
         self,
         backend: Backend,
@@ -85,18 +93,10 @@ class ApplyingHandler(BaseHandler):
     async def apply_plan(
         self, backend: Backend, plan: Plan, extra_fields: ExtraFields = _no_fields
     ) -> None:
-        """Apply a plan; answer after its end, or at once for `Prefer: respond-async`.
-
-        Source: RFC 7240 §4.1.
-        """
-        preferences = ",".join(self.request.headers.get_list("Prefer"))
-        respond_async = "respond-async" in [
-            preference.strip().lower() for preference in preferences.split(",")
-        ]
+        """Apply a plan; answer after its end, or at once for `Prefer: respond-async`."""
+        respond_async = self.responds_async
         try:
-            transaction = await progress.apply_and_wait(
-                backend, plan, wait=not respond_async, requested_by=self.user
-            )
+            transaction = await self.apply_to_end(backend, plan)
         except progress.TransactionFailed as failure:
             failed = failure.transaction
             return await self.write_failure(
@@ -120,6 +120,12 @@ class ApplyingHandler(BaseHandler):
                     }
                 )
             )
+        )
+
+    async def apply_to_end(self, backend: Backend, plan: Plan) -> Transaction:
+        """Apply a plan; return its transaction after its end, or at once if the client prefers."""
+        return await progress.apply_and_wait(
+            backend, plan, wait=not self.responds_async, requested_by=self.user
         )
 
     def failure_fields(self, transaction: Transaction) -> Mapping[str, Any]:
@@ -157,18 +163,39 @@ class UpgradeAllHandler(ApplyingHandler):
     @requires_execute
     async def put(self) -> None:
         """Answer a result per package; those held back have the reason."""
-        fields = self.fields("step", "plan")
+        fields = self.fields("step", "skip_failing", "plan")
+        skip_failing = request_body.flag_field(fields, "skip_failing")
         plan_id = request_body.text_field(fields, "plan")
         if plan_id is not None and len(fields) > 1:
             raise InvalidRequest("plan", plan_id, "a body with a plan has no other field")
+        if skip_failing and self.responds_async:
+            reason = "it may take several transactions, so the answer follows after the last one"
+            raise InvalidRequest("skip_failing", skip_failing, reason)
         backend = await self.backend()
         request = plan_body.upgrade(None, step=request_body.text_field(fields, "step"))
         plan = await self.plan_to_apply(
             backend, plan_id, request, lambda plan: plan.requested == ("everything",)
         )
+        self._plan_again = partial(plan_for, request, BackendPlanner(backend))
+        self._skips_failing = skip_failing
         await self.apply_plan(
             backend, plan, lambda transaction: {"results": payloads.results(transaction)}
         )
+
+    async def apply_to_end(self, backend: Backend, plan: Plan) -> Transaction:
+        """Apply a plan; after a refused check, apply the plan without what failed, if requested."""
+        while True:
+            try:
+                return await super().apply_to_end(backend, plan)
+            except progress.TransactionFailed as failure:
+                if not self._skips_failing:
+                    raise
+                try:
+                    plan = await run_in_thread(
+                        partial(plan_without_failing, failure.error, self._plan_again)
+                    )
+                except StageFailed:
+                    raise failure from None
 
     def failure_fields(self, transaction: Transaction) -> Mapping[str, Any]:
         """Return each result with its reason."""
@@ -240,6 +267,22 @@ class UndoHandler(ApplyingHandler):
             lambda plan: plan.undoes == transaction_id,
         )
         await self.apply_plan(backend, plan)
+
+
+class NoteHandler(BaseHandler):
+    """`DELETE packages/{name}/note`: dismiss the note that the last change failed."""
+
+    @requires_execute
+    async def delete(self, name: str) -> None:
+        """Answer the package without the note."""
+        normalized_name = checked_name(name)
+        self.fields()
+        backend = await self.backend()
+        await run_in_thread(partial(dismiss_note, backend, normalized_name))
+        package = await run_in_thread(
+            partial(inventory.get_package_by_id, backend, normalized_name)
+        )
+        await self.write_success(package=payloads.package(package))
 
 
 def _package_fields(backend: Backend, name: str, transaction: Transaction) -> Mapping[str, Any]:

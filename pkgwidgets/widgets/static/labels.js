@@ -9,6 +9,7 @@ export const LABELS = {
   history: "History",
   preview: "Preview…",
   uninstall: "Uninstall",
+  dismiss: "Dismiss",
   apply: "Apply",
   cancel: "Cancel",
   close: "Close",

@@ -144,7 +144,7 @@ function detailCell(row, { readOnly, more = {}, picked, unfolded }) {
       fact("Loaded", row.loaded === row.version && "in this kernel"),
       fact("In", more.path)),
     row.loaded && row.loaded !== row.version && line(warn(`${row.loaded} is still loaded. Restart the kernel to use ${row.version}.`)),
-    row.error && line(warn(more.error || row.error)),
+    row.error && line(warn(more.error || row.error), row.failed && !readOnly && part(LABELS.dismiss, { name: "dismiss", className: "pkgw-quiet", ariaLabel: `Dismiss the note on ${row.name}` })),
     more.changeable && !readOnly && h("div", { className: "pkgw-more" },
       versionChoice(row, more, pickedVersion),
       Boolean(more.versions?.length) && part(LABELS.preview, { name: "pick", ariaLabel: `Preview the chosen version of ${row.name}`, ariaDisabled: String(pickedVersion === row.version) }),

@@ -215,6 +215,7 @@ function render({ model, el }) {
       grid.refresh([row.id]);
     },
     uninstall: (row) => model.send({ type: "uninstall", names: [row.name] }),
+    dismiss: (row) => model.send({ type: "dismiss", names: [row.name] }),
     retry: (row) => model.send({ type: "retry", names: [row.name] }),
     select: (row) => selectable(row) && setSelected([row], !selected.has(row.id)),
     detail: toggle,
