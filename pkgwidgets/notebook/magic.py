@@ -33,7 +33,6 @@ from pkgwidgets.operations.skip_failing import apply_without_failing
 from pkgwidgets.presentation import payloads
 from pkgwidgets.presentation.hints import Face, hint_text
 
-from . import frames
 from .completion import CompletionSources, completions
 from .service import PackageService
 
@@ -200,6 +199,8 @@ _VERBS: dict[str, Callable[[PackageService, Request], object]] = {
 
 
 def _as_frame(request: Request, answer: Any) -> object:
+    from . import frames  # late: the extension loads without pandas
+
     match request.verb:
         case "packages" | "updates":
             return frames.packages(answer)

@@ -5,22 +5,29 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import monotonic
-from typing import Any
-
-from tqdm.auto import tqdm
+from typing import TYPE_CHECKING, Any
 
 from pkgwidgets.core.events import Event, Stage, describe
 from pkgwidgets.core.interfaces import Report
 
+if TYPE_CHECKING:
+    from tqdm import tqdm
+
 _DELAY_SECONDS = 0.5
 _APPLY_STAGES = (Stage.FETCHING, Stage.CHECKING, Stage.SAVING, Stage.INSTALLING, Stage.VERIFYING)
+
+
+def _tqdm(**options: Any) -> tqdm[Any]:
+    from tqdm.auto import tqdm  # late: in a notebook it loads the widgets, and most calls are quick
+
+    return tqdm(**options)
 
 
 @contextmanager
 def reporting(
     report: Report | None,
     *,
-    make_bar: Callable[..., tqdm[Any]] = tqdm,
+    make_bar: Callable[..., tqdm[Any]] = _tqdm,
     clock: Callable[[], float] = monotonic,
 ) -> Iterator[Report]:
     """Yield the caller's report, or one that shows the events in a bar until the block ends."""

@@ -34,7 +34,7 @@ from pkgwidgets.operations.dismissal import dismiss_note
 from pkgwidgets.operations.skip_failing import apply_without_failing
 from pkgwidgets.presentation.value_html import register_renderers
 
-from . import frames, notebook_path, rehearsal
+from . import notebook_path, rehearsal
 from .change_token import ChangeToken
 from .loaded_packages import LoadedPackages
 from .progress_bar import reporting
@@ -44,6 +44,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from pkgwidgets.operations.culprit_search import CulpritSearchResult
+
+# The methods that return DataFrames import `frames`: loading pandas takes longer than a listing.
+# Code that asks for `values` never waits for it.
 
 register_renderers()
 
@@ -175,6 +178,8 @@ class PackageService:
         >>> str(frame["update_available"].dtype)
         'boolean'
         """
+        from . import frames
+
         return frames.packages(self.values.packages(check_updates, report=report))
 
     def get_package(self, name: str, check_updates: bool = False) -> PackageInfo:
@@ -223,6 +228,8 @@ class PackageService:
         >>> int(frame["update_available"].sum())
         7
         """
+        from . import frames
+
         return frames.packages(self.values.updates(name, refresh, report=report))
 
     def get_dependencies(self, name: str) -> PackageDependencies:
@@ -397,6 +404,8 @@ class PackageService:
         >>> frame[["cell", "name", "severity"]].to_numpy().tolist()
         [[1, 'seedshelf.sow', 'none']]
         """
+        from . import frames
+
         return frames.impact(self.values.impact(plan, notebook, report=report))
 
     def apply(self, plan: Plan, *, report: Report | None = None) -> Transaction:
@@ -537,6 +546,7 @@ class PackageService:
         if isinstance(check, str | Path) or check:
             warn_renamed("upgrade_all_packages(check=…)", "notebooks=")
             notebooks = check
+        from . import frames  # now: the change may replace pandas
 
         def make_plan() -> Plan:
             return self.plan_upgrade(
@@ -626,6 +636,8 @@ class PackageService:
             root=root,
             report=report,
         )
+        from . import frames
+
         return frames.rehearsal(rehearsed)
 
     def plan_known_good(self, notebook: str | Path, *, report: Report | None = None) -> Plan:
@@ -692,6 +704,8 @@ class PackageService:
         ['committed', 'seedshelf 1.4.1 → 1.4.2']
         """
         access.check_history(self._backend)
+        from . import frames
+
         return frames.history(self.values.history())
 
     def list_events(self, transaction: str | Transaction) -> tuple[Event, ...]:

@@ -7,10 +7,13 @@ import sys
 
 import pytest
 
+from pkgwidgets.demo import Demo
+
 HEAVY = (
     *("IPython", "anywidget", "ipywidgets", "jupyter_server", "msgspec", "numpy", "packaging"),
     *("pandas", "psutil", "requests", "rich", "tornado", "tqdm", "urllib3"),
 )
+HEAVY_BUT_PACKAGING = {*HEAVY} - {"packaging"}
 HELP_NEEDS = {
     "pkgwidgets",
     "pkgwidgets.__main__",
@@ -38,3 +41,26 @@ def test_help_loads_neither_values_nor_backends(words: tuple[str, ...]) -> None:
     loaded = loaded_by("from pkgwidgets.__main__ import main; main()", *words)
     assert {name for name in loaded if name.partition(".")[0] == "pkgwidgets"} == HELP_NEEDS
     assert not loaded & {*HEAVY, "dataclasses", "typing"}
+
+
+def test_first_listing_as_values_loads_nothing_heavy(garden: Demo) -> None:
+    code = "import pkgwidgets; pkgwidgets.PackageService(sys.argv[1]).values.packages()"
+    assert not loaded_by(code, str(garden.python)) & HEAVY_BUT_PACKAGING
+
+
+def test_listing_on_the_command_line_loads_nothing_heavy(garden: Demo) -> None:
+    words = ("packages", "--python", str(garden.python))
+    loaded = loaded_by("from pkgwidgets.__main__ import main; main()", *words)
+    assert not loaded & {*HEAVY_BUT_PACKAGING, "pkgwidgets.notebook"}
+
+
+def test_import_and_its_public_names_load_nothing_heavy() -> None:
+    code = "import pkgwidgets; dir(pkgwidgets); pkgwidgets.PackageService; pkgwidgets.Plan"
+    assert not loaded_by(code) & HEAVY_BUT_PACKAGING
+
+
+def test_magic_loads_without_pandas() -> None:
+    shell = "from IPython.core.interactiveshell import InteractiveShell as S; s = S.instance()"
+    loaded = loaded_by(f"{shell}; s.run_line_magic('load_ext', 'pkgwidgets')")
+    assert "pkgwidgets.notebook.magic" in loaded
+    assert not loaded & {"ipywidgets", "numpy", "pandas", "requests", "tqdm"}
