@@ -15,11 +15,9 @@ from packaging.utils import NormalizedName
 
 from pkgwidgets.connect import connect, other_kernels
 from pkgwidgets.core import restart
-from pkgwidgets.core.compatibility import has_compatible_wheel
 from pkgwidgets.core.deprecation import warn_renamed
 from pkgwidgets.core.errors import InvalidRequest, PkgwidgetsError
 from pkgwidgets.core.events import Event
-from pkgwidgets.core.index_query import IndexQuery
 from pkgwidgets.core.interfaces import Report
 from pkgwidgets.core.kernels import Variable
 from pkgwidgets.core.names import checked_name
@@ -251,13 +249,8 @@ class PackageService:
         >>> [str(release.version) for release in service.list_releases("raintable")]
         ['3.1.0', '2.4.0', '2.0.0']
         """
-        project = checked_name(name)
         with reporting(report) as progress:
-            answer = self._backend.index.releases_of(IndexQuery((project,)), progress)[project]
-        if isinstance(answer, PkgwidgetsError):
-            raise answer
-        interpreter = self._backend.environment.interpreter
-        return tuple(release for release in answer if has_compatible_wheel(release, interpreter))
+            return inventory.list_releases(self._backend, name, progress)
 
     def plan_upgrade(
         self,

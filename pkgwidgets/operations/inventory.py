@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping
 from packaging.utils import NormalizedName
 
 from pkgwidgets.core import dependency_graph
+from pkgwidgets.core.compatibility import has_compatible_wheel
 from pkgwidgets.core.environment import Distribution, Unreadable
-from pkgwidgets.core.errors import PackageNotFound
+from pkgwidgets.core.errors import PackageNotFound, PkgwidgetsError
 from pkgwidgets.core.events import Event, PackageChecked, Stage
 from pkgwidgets.core.index_query import IndexQuery
 from pkgwidgets.core.interfaces import Backend, ProjectAnswered, ProjectResult, Report, no_report
@@ -16,7 +17,7 @@ from pkgwidgets.core.last_check import LastCheck
 from pkgwidgets.core.names import checked_name
 from pkgwidgets.core.origins import Origin
 from pkgwidgets.core.packages import PackageDependencies, PackageInfo
-from pkgwidgets.core.releases import ReleaseList
+from pkgwidgets.core.releases import Release, ReleaseList
 
 from .package_rows import PackageRowBuilder
 
@@ -129,6 +130,19 @@ def get_relations(backend: Backend, name: str) -> PackageDependencies:
         required_by=_spelled(owners.get(normalized_name, ()), installed),
         size=backend.records.sizes([normalized_name]).get(normalized_name),
     )
+
+
+def list_releases(backend: Backend, name: str, report: Report = no_report) -> tuple[Release, ...]:
+    """Return the releases of a project with a wheel for this Python, newest first.
+
+    Raises `ProjectNotFound`, `IndexUnavailable`, and `InvalidRequest` for an invalid name.
+    """
+    project = checked_name(name)
+    answer = backend.index.releases_of(IndexQuery((project,)), report)[project]
+    if isinstance(answer, PkgwidgetsError):
+        raise answer
+    interpreter = backend.environment.interpreter
+    return tuple(release for release in answer if has_compatible_wheel(release, interpreter))
 
 
 def _spelled(

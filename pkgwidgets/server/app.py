@@ -9,7 +9,7 @@ from jupyter_server.utils import url_path_join
 
 from pkgwidgets.core.errors import EnvironmentBusy, PkgwidgetsError
 from pkgwidgets.operations import recovery
-from pkgwidgets.server.handlers import changes, reads
+from pkgwidgets.server.handlers import changes, reads, views
 
 from .base_handler import SETTINGS_KEY, BaseHandler, ServerContext
 from .environments import Environments
@@ -32,7 +32,7 @@ ROUTES: dict[str, type[BaseHandler]] = {
     "transactions/{id}": reads.TransactionHandler,
     "transactions/{id}/undo": changes.UndoHandler,
 }
-"""The routes below `pkgwidgets/`; the first that matches is taken."""
+"""The routes below `pkgwidgets/`, besides those of the panel; the first that matches is taken."""
 
 
 def _load_jupyter_server_extension(server: Any) -> None:
@@ -43,7 +43,8 @@ def _load_jupyter_server_extension(server: Any) -> None:
     )
     server.web_app.settings[SETTINGS_KEY] = context
     base = server.web_app.settings["base_url"]
-    patterns = {_pattern(path): handler for path, handler in ROUTES.items()}
+    served = {**ROUTES, **views.ROUTES}
+    patterns = {_pattern(path): handler for path, handler in served.items()}
     routes = [
         (url_path_join(base, "pkgwidgets", pattern), handler)
         for pattern, handler in patterns.items()

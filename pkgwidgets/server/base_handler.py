@@ -16,6 +16,7 @@ from tornado.iostream import StreamClosedError
 
 from pkgwidgets.core.errors import InvalidRequest, PkgwidgetsError
 from pkgwidgets.core.interfaces import Backend
+from pkgwidgets.presentation.hints import Face
 
 from . import hub_access, payloads, request_body
 from .coalesce import Coalescer
@@ -86,6 +87,8 @@ class BaseHandler(APIHandler):
 
     arguments: ClassVar[frozenset[str]] = frozenset()
     """The names of its query arguments, besides those that name a kernel."""
+    face: ClassVar[Face] = Face.REST
+    """The front end whose users read the hints of errors."""
 
     async def prepare(self) -> None:  # type: ignore[override]  # as its own base does
         """Authenticate the request before any of its body is read."""
@@ -190,7 +193,9 @@ class BaseHandler(APIHandler):
     async def write_failure(self, error: PkgwidgetsError, **fields: Any) -> None:
         """Answer with an error, its HTTP status and more fields."""
         self.set_status(payloads.http_status(error))
-        await self.finish(payloads.to_json_text({**payloads.error_payload(error), **fields}))
+        await self.finish(
+            payloads.to_json_text({**payloads.error_payload(error, self.face), **fields})
+        )
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Answer a request that tornado or Jupyter refused, or that raised in a route."""
@@ -202,7 +207,7 @@ class BaseHandler(APIHandler):
             reason = f"This method is not allowed here; use {allowed}"
         lacking = hub_access.missing_scope(self) if status_code == 403 else None
         if lacking is not None:
-            self.finish(payloads.to_json_text(payloads.error_payload(lacking)))
+            self.finish(payloads.to_json_text(payloads.error_payload(lacking, self.face)))
             return
         if status_code == 403 and isinstance(error, web.HTTPError) and error.log_message:
             reason = error.log_message % error.args if error.args else error.log_message
@@ -211,7 +216,9 @@ class BaseHandler(APIHandler):
                 "The server failed; its log has the details" if status_code >= 500 else self._reason
             )
         self.finish(
-            payloads.to_json_text(payloads.error_payload(RequestRefused(status_code, reason)))
+            payloads.to_json_text(
+                payloads.error_payload(RequestRefused(status_code, reason), self.face)
+            )
         )
 
     def _allowed_methods(self) -> list[str]:

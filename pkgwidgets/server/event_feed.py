@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from pkgwidgets.core.events import Event
 from pkgwidgets.core.interfaces import Backend
 from pkgwidgets.core.transactions import Transaction
 from pkgwidgets.operations import transactions as operations
@@ -21,10 +22,11 @@ _POLL_SECONDS = 0.1
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EventBatch:
-    """The events of one look: their JSON texts, and the `seen` before and after them."""
+    """The events of one look, also as JSON texts, and the `seen` before and after them."""
 
     before: int
     after: int
+    events: Sequence[Event]
     texts: Sequence[str]
 
 
@@ -106,7 +108,7 @@ class EventFeed:
         worker = operations.get_worker(self._backend)
         events, after = worker.events(self._transaction_id, seen)
         texts = [payloads.to_json_text(payloads.event(event)) for event in events]
-        return EventBatch(before=seen, after=after, texts=texts)
+        return EventBatch(before=seen, after=after, events=events, texts=texts)
 
 
 class EventFeeds:

@@ -18,9 +18,9 @@ __all__ = [
 ]  # fmt: skip
 
 
-def error_payload(error: PkgwidgetsError) -> dict[str, Any]:
+def error_payload(error: PkgwidgetsError, face: Face = Face.REST) -> dict[str, Any]:
     """Return the answer for an error: its code, message, hint and facts."""
-    return {"success": False, "error": payloads.error(error, Face.REST)}
+    return {"success": False, "error": payloads.error(error, face)}
 
 
 def http_status(error: PkgwidgetsError) -> int:

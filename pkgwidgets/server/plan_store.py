@@ -54,15 +54,22 @@ class PlanStore:
             self._plans.popitem(last=False)
         return plan_id
 
-    def take(self, plan_id: str, action: str, owner: Owner, fits: Callable[[Plan], bool]) -> Plan:
-        """Remove a plan and return it; raises `PlanNotFound`.
+    def take(
+        self,
+        plan_id: str,
+        action: str | None,
+        owner: Owner,
+        fits: Callable[[Plan], bool] = lambda plan: True,
+    ) -> Plan:
+        """Remove a plan, of any action if that is None, and return it; raises `PlanNotFound`.
 
         That is also raised for another owner's plan and for one that does not fit: those stay.
         """
         stored = self._plans.get(plan_id)
         if (
             stored is None
-            or (stored.action, stored.owner) != (action, owner)
+            or stored.owner != owner
+            or action not in (None, stored.action)
             or not fits(stored.plan)
         ):
             raise PlanNotFound(plan_id[:_MAX_ID_CHARACTERS])

@@ -17,8 +17,10 @@ from . import payloads
 from .event_feed import EventFeeds
 from .threads import run_in_thread
 
-_HEARTBEAT_SECONDS = 1.0
+HEARTBEAT_SECONDS = 1.0
 """Seconds without a new event after which a comment line keeps the connection alive."""
+HEARTBEAT = ": heartbeat\n\n"
+"""A comment line of a stream."""
 
 
 class TransactionFailed(Exception):
@@ -75,7 +77,7 @@ async def stream(
     try:
         while True:
             is_finished = feed.finished is not None
-            batch = await feed.next_batch(seen, _HEARTBEAT_SECONDS)
+            batch = await feed.next_batch(seen, HEARTBEAT_SECONDS)
             if batch is not None:
                 for number, text in enumerate(batch.texts, start=1):
                     # Only the last one has the new id: a client that disconnects before it gets
@@ -88,7 +90,7 @@ async def stream(
                 yield _format_event("end", payloads.to_json_text(payload), seen)
                 return
             elif feed.finished is None:
-                yield ": heartbeat\n\n"
+                yield HEARTBEAT
     finally:
         feeds.leave(feed)
 

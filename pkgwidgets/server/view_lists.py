@@ -1,0 +1,111 @@
+"""What the panel's table, form and history show over REST."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from pkgwidgets.core.errors import PackageNotFound, PkgwidgetsError
+from pkgwidgets.core.interfaces import Backend
+from pkgwidgets.core.packages import PackageInfo
+from pkgwidgets.core.typed_requirement import project_name
+from pkgwidgets.operations import access, inventory, recovery, undo
+from pkgwidgets.operations import transactions as operations
+from pkgwidgets.presentation.history_payload import history_entries, log_text
+from pkgwidgets.presentation.list_header import (
+    common_error,
+    environment_text,
+    list_header,
+    recovery_notice,
+)
+from pkgwidgets.presentation.request_titles import running_title
+from pkgwidgets.presentation.row_actions import LABELS, version_options
+from pkgwidgets.presentation.table_rows import dependency_fields, detail, row
+
+from . import progress
+
+_Fields = Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ListQuery:
+    """Which rows are asked for; `refresh` ignores cached answers of the index."""
+
+    check: bool = False
+    refresh: bool = False
+    name: str | None = None
+
+
+def package_list(backend: Backend, query: ListQuery) -> _Fields:
+    """Return the rows and the header of the table; of one package only its row.
+
+    An interrupted change is recovered first, as the panel in a kernel does.
+    """
+    if query.name is not None:
+        infos = inventory.check_for_updates(backend, query.name, refresh=query.refresh)
+        return {"rows": [row(info) for info in infos]}
+    recovered = _recover(backend)
+    if query.check:
+        infos = inventory.check_for_updates(backend, refresh=query.refresh)
+    else:
+        infos = inventory.get_packages(backend)
+    interpreter = backend.environment.interpreter
+    where = environment_text(interpreter.version, interpreter.prefix, len(infos))
+    notice = common_error(infos) or recovery_notice(recovered)
+    return {
+        "header": list_header(where, access.read_only_reason(backend) or "", notice),
+        "labels": LABELS,
+        "rows": [row(info) for info in infos],
+        "running": running_change(backend),
+    }
+
+
+def running_change(backend: Backend) -> _Fields | None:
+    """Return the id and the title of the change that is being applied now; else None."""
+    running = operations.running(backend)
+    return None if running is None else {"id": running.id, "title": running_title(running)}
+
+
+def row_detail(backend: Backend, name: str) -> _Fields:
+    """Return the details of an open row, without the versions of its project."""
+    info = inventory.get_package(backend, name)
+    return {**detail(info), **dependency_fields(inventory.get_relations(backend, name))}
+
+
+def project_versions(backend: Backend, typed: str) -> _Fields:
+    """Return the versions of a project whose name was typed, and the installed one, or ""."""
+    name = project_name(typed)
+    releases = inventory.list_releases(backend, name)
+    info = _find_checked(backend, name)
+    versions = [asdict(option) for option in version_options(releases, info)]
+    return {"installed": info.version if info is not None else "", "versions": versions}
+
+
+def history_list(backend: Backend) -> _Fields:
+    """Return the entries of the history, newest first; raises `EnvironmentRefused`."""
+    access.check_history(backend)
+    history = tuple(backend.journal.transactions())
+    return {"entries": history_entries(history, undo.list_refusals(backend, history))}
+
+
+def transaction_log(backend: Backend, transaction_id: str) -> _Fields:
+    """Return the log of a transaction."""
+    return {"log": log_text(progress.events(backend, transaction_id))}
+
+
+def _recover(backend: Backend) -> Any:
+    recovered: tuple[str, ...] = ()
+    with suppress(PkgwidgetsError):  # listing still works; the next plan raises it
+        recovered = recovery.recover_if_needed(backend)
+    if not recovered:
+        return ()
+    return tuple(entry for entry in backend.journal.transactions() if entry.id in recovered)
+
+
+def _find_checked(backend: Backend, name: str) -> PackageInfo | None:
+    """Return the row of an installed package with its compatible version; else None."""
+    with suppress(PackageNotFound):
+        return inventory.check_for_updates(backend, name)[0]
+    return None
