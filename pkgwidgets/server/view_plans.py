@@ -94,8 +94,9 @@ def wider_body(request: PlanRequest, error: PkgwidgetsError | None = None) -> _F
     if request.action not in ("upgrade", "install") or request.allow == "all":
         return None
     names: object = list(request.names) if request.names else "all"
-    version = {"version": request.version} if request.version else {}
-    return {request.action: names, **version, "allow": "all"}
+    limits = {"version": request.version, "step": request.step}
+    given = {field: value for field, value in limits.items() if value}
+    return {request.action: names, **given, "allow": "all"}
 
 
 def plan_fields(plan: Plan, plan_id: str, request: PlanRequest, titles: RequestTitles) -> _Fields:

@@ -116,7 +116,7 @@ class PlansHandler(ViewHandler):
     @requires_read
     async def post(self) -> None:
         """Answer a plan as the plan view shows it; or why there is none, and a wider request."""
-        fields = self.fields(*ACTIONS, "version", "allow", "typed")
+        fields = self.fields(*ACTIONS, "version", "allow", "step", "typed")
         typed = request_body.text_field(fields, "typed")
         view = await self.planned_view()
         if typed is not None:
