@@ -31,7 +31,7 @@ _Fields = Mapping[str, Any]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ListQuery:
-    """Which rows are asked for; `refresh` ignores cached answers of the index."""
+    """Which rows a request names; `refresh` ignores cached answers of the index."""
 
     check: bool = False
     refresh: bool = False

@@ -220,7 +220,7 @@ async def test_nothing_is_shown_without_a_token(ask: Ask, method: str, path: str
 
 
 class OnlyReaders(Authorizer):
-    """Everybody may read, nobody may execute."""
+    """Every user may read, no user may execute."""
 
     def is_authorized(self, handler: Any, user: Any, action: str, resource: str) -> bool:
         return not (resource == "pkgwidgets" and action == "execute")

@@ -2,15 +2,7 @@
 // Helpers for every view. Names and reasons may be hostile, so text only ever becomes text nodes.
 
 /**
- * The kernel's side of a view, as anywidget passes it.
- *
- * @typedef {object} Model
- * @property {(name: string) => any} get
- * @property {(message: object) => void} send
- * @property {(event: string, listener: (...args: any[]) => void) => void} on
- * @property {(event: string, listener: (...args: any[]) => void) => void} off
- * @property {any} [widget_manager]
- *
+ * @typedef {import("./view_model.js").Model} Model
  * @typedef {{ model: Model, el: HTMLElement }} View
  */
 

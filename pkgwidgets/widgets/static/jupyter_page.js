@@ -62,6 +62,7 @@ export async function save(model) {
 
 /** @param {Model} model */
 export async function restartKernel(model) {
+  if (model.restart) return model.restart();
   const session = notebookOf(model)?.sessionContext;
   if (session?.restartKernel) return session.restartKernel();
   const { baseUrl, token } = config();

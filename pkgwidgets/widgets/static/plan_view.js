@@ -121,7 +121,7 @@ function render({ model, el }) {
     commandsBox.replaceChildren(...(applicable && plan().commands?.length ? [commandsFold(plan().commands)] : []));
     copyCell.hidden = !applicable || !plan().cell;
     if (!timer) setText(copyCell, copyLabel());
-    tryFirst.hidden = !applicable;
+    tryFirst.hidden = !applicable || plan().rehearsable === false;
     for (const node of [checks.impact, checks.rehearsal]) node.classList.toggle("pkgw-hidden", state !== "ready");
     setText(cancel, applicable || state === "loading" ? LABELS.cancel : LABELS.close);
     apply.hidden = !applicable && state !== "loading";

@@ -14,9 +14,10 @@ const NOT_RUN_TEXT = "The kernel was restarted, but no cell was run: this notebo
 /**
  * Returns a sentence about what a restart would lose.
  *
- * @param {{ variables?: string[], more?: number }} question
+ * @param {{ variables?: string[], more?: number, unknown?: boolean }} question `unknown`: the kernel cannot be asked
  */
-export function lossText({ variables, more = 0 }) {
+export function lossText({ variables, more = 0, unknown = false }) {
+  if (unknown) return "All variables of this kernel would be lost.";
   if (!variables) return "Looking for variables that would be lost…";
   if (!variables.length) return "No variables would be lost.";
   const names = joinNames([...variables, ...(more ? [`${more} more`] : [])]);
@@ -69,7 +70,7 @@ export function restartQuestion(model, el) {
 
   async function show() {
     const question = model.get("question") ?? {};
-    if (!isAsking || !question.variables) return;
+    if (!isAsking || !(question.variables || question.unknown)) return;
     setText(messageLine, lossText(question));
     if (commandsId !== question.commands) {
       commandsId = question.commands;

@@ -55,7 +55,7 @@ export const COLUMNS = [
 /** @type {Chip[]} */
 export const CHIPS = [
   { title: "Updates", test: (row) => Boolean(row.bump), asked: true },
-  { title: "Loaded here", test: (row) => Boolean(row.loaded) },
+  { title: "Loaded here", test: (row) => Boolean(row.loaded), rare: true },
   { title: "Requested", test: (row) => row.requested },
   { title: "Blocked", test: (row) => Boolean(row.blocked_by), asked: true },
   { title: "Problems", test: (row) => !row.failed && (Boolean(row.error) || row.status === "error"), rare: true },

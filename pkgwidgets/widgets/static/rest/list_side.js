@@ -1,0 +1,147 @@
+// @ts-check
+// The other side of the table: its rows and its header, from the server.
+
+/** @import {Server} from "./server.js" */
+import { asRefusal } from "./server.js";
+
+const POLL_MILLISECONDS = 4_000; // while the page is visible; an unchanged list is answered without a body
+const GONE_CODES = new Set(["kernel-not-found", "kernel-elsewhere"]); // then its specification still tells the environment
+
+export const changedRows = (before, after) => {
+  const known = new Map(before.map((row) => [row.id ?? row.name, JSON.stringify(row)]));
+  return after.filter((row) => known.get(row.id ?? row.name) !== JSON.stringify(row));
+};
+
+// What an installation changes in a row; a check for updates changes the rest.
+const installedText = (rows) => rows.map(({ name, version, status = "" }) => `${name} ${version} ${status}`).join("\n");
+
+const sameIds = (before, after) => before.length === after.length && before.every((row, i) => (row.id ?? row.name) === (after[i].id ?? after[i].name));
+
+/**
+ * @param {Server} server
+ * @param {any} model the table's
+ * @param {{ onRunning: (running: { id: string, title: string }) => void, onListed: () => void, isBusy: () => boolean }} panel
+ */
+export function listSide(server, model, { onRunning, onListed, isBusy }) {
+  /** @type {AbortController | null} */
+  let current = null;
+  let isWanted = false; // whether a check was requested
+  let tag = "";
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let timer;
+
+  const setHeader = (fields) => model.set("header", { ...model.get("header"), ...fields });
+
+  function showRows(rows) {
+    const before = model.get("rows");
+    const revision = model.get("revision") + 1;
+    if (!sameIds(before, rows)) return model.set({ rows, revision });
+    const changed = changedRows(before, rows);
+    if (!changed.length) return;
+    model.set({ rows, revision }, undefined, { silent: true });
+    model.tell({ type: "patch", rows: changed, revision });
+  }
+
+  function showAnswer({ header, labels, rows, running }) {
+    model.set("labels", labels);
+    setHeader(header);
+    showRows(rows);
+    if (running) onRunning(running);
+  }
+
+  // Only the newest request counts: an older one is ended.
+  async function request(query, busy) {
+    current?.abort();
+    const mine = (current = new AbortController());
+    if (busy) setHeader({ busy });
+    try {
+      const answer = await ask(query, mine.signal);
+      return mine === current ? answer : null;
+    } catch (error) {
+      if (mine === current && !mine.signal.aborted && !server.isEnded()) setHeader({ busy: "", notice: asRefusal(error).message });
+      return null;
+    }
+  }
+
+  async function ask(query, signal) {
+    try {
+      return await server.get("packages", query, signal);
+    } catch (error) {
+      if (!GONE_CODES.has(asRefusal(error).code) || !server.leaveKernel()) throw error;
+      return server.get("packages", query, signal);
+    }
+  }
+
+  async function list() {
+    const answer = await request({}, "reading the packages…");
+    if (!answer) return false;
+    showAnswer(answer);
+    onListed();
+    return true;
+  }
+
+  async function check(refresh = false) {
+    isWanted = true;
+    const answer = await request({ check_updates: true, refresh }, "checking for updates…");
+    if (!answer) return;
+    showAnswer({ ...answer, header: { ...answer.header, checked: new Date().toISOString() } });
+    onListed();
+  }
+
+  async function retry(name) {
+    const answer = await request({ name, check_updates: true, refresh: true }, "checking for updates…");
+    if (!answer) return;
+    const news = new Map(answer.rows.map((row) => [row.id ?? row.name, row]));
+    setHeader({ busy: "" });
+    showRows(model.get("rows").map((row) => news.get(row.id ?? row.name) ?? row));
+  }
+
+  async function loadDetail(id) {
+    const tell = (fields) => model.tell({ type: "detail", id, ...fields });
+    try {
+      const { detail } = await server.get(`packages/${encodeURIComponent(id)}`);
+      tell(detail);
+      if (!detail.changeable) return;
+      const { versions } = await server.get("versions", { name: id });
+      tell({ versions, failed: "" });
+    } catch (error) {
+      if (!server.isEnded()) tell({ failed: asRefusal(error).message });
+    }
+  }
+
+  // What others changed is noticed by the list's tag. A running change reports itself.
+  async function look() {
+    if (document.visibilityState === "hidden" || isBusy() || model.get("header").busy) return;
+    const news = await server.getNews("packages", tag).catch(() => null);
+    if (!news || server.isEnded() || isBusy()) return;
+    tag = news.tag;
+    const { header, rows, running } = news.answer;
+    setHeader({ refusal: header.refusal });
+    if (running) onRunning(running);
+    else if (installedText(rows) !== installedText(model.get("rows"))) await refresh();
+  }
+
+  async function keepLooking() {
+    await look();
+    if (!server.isEnded()) timer = setTimeout(keepLooking, POLL_MILLISECONDS);
+  }
+
+  const refresh = () => (isWanted ? check() : list());
+
+  return {
+    /** Lists, checks with the index's cached answers, and from then on notices what others change. */
+    async open() {
+      if (await list()) await check();
+      await keepLooking();
+    },
+    refresh,
+    notify: (notice) => setHeader({ notice }),
+    answer(message) {
+      if (message.type === "check") check(true);
+      if (message.type === "retry") retry(message.names[0]);
+      if (message.type === "detail") loadDetail(message.id);
+      if (message.type === "opened" && message.revision !== model.get("revision")) model.tell({ type: "all", rows: model.get("rows"), revision: model.get("revision") });
+    },
+    end: () => clearTimeout(timer),
+  };
+}

@@ -1,0 +1,107 @@
+// @ts-check
+// The other side of the plan view and of the install form: plans from the server.
+
+/** @import {Server} from "./server.js" */
+import { asRefusal } from "./server.js";
+
+/**
+ * @param {Server} server
+ * @param {any} model the plan view's
+ * @param {{ onOpen: () => void, onApply: (planId: string, title: string) => void }} panel
+ */
+export function planSide(server, model, { onOpen, onApply }) {
+  /** @type {AbortController | null} */
+  let current = null;
+  let progressTitle = "";
+  let wider = null; // the body of a request with more packages allowed to change
+
+  function close() {
+    current?.abort();
+    current = null;
+    wider = null;
+    model.set({ state: "hidden", plan: {}, error: "" });
+  }
+
+  /**
+   * Makes a plan and shows it. `onFailure` gets the reason in place of the view, unless a wider request is offered.
+   *
+   * @param {object} body as `POST views/plans` takes it
+   * @param {{ onFailure?: (reason: string) => void, onPlanned?: () => void }} [options]
+   */
+  async function plan(body, { onFailure, onPlanned } = {}) {
+    current?.abort();
+    const mine = (current = new AbortController());
+    wider = null;
+    onOpen();
+    model.set({ state: "loading", plan: { title: model.get("state") === "hidden" ? "" : model.get("plan").title }, error: "" });
+    try {
+      const answer = await server.post("plans", body, mine.signal);
+      if (mine !== current) return;
+      ({ wider, progress_title: progressTitle } = answer);
+      onPlanned?.();
+      model.set({ state: "ready", plan: answer.plan });
+    } catch (error) {
+      if (mine !== current || mine.signal.aborted || server.isEnded()) return;
+      const { message, answer } = asRefusal(error);
+      const { title = "", unlock = "" } = answer;
+      if (onFailure && !unlock) {
+        close();
+        return onFailure(message);
+      }
+      ({ wider = null } = answer);
+      model.set({ state: "failed", plan: { title, unlock }, error: message });
+    }
+  }
+
+  return {
+    plan,
+    close,
+    answer({ type, id }) {
+      if (type === "cancel") close();
+      if (type === "unlock" && wider) plan(wider);
+      if (type !== "apply" || id !== model.get("plan").id) return;
+      const title = progressTitle;
+      close();
+      onApply(id, title);
+    },
+  };
+}
+
+/**
+ * @param {Server} server
+ * @param {any} model the install form's
+ * @param {(body: object, options?: object) => void} plan
+ */
+export function formSide(server, model, plan) {
+  const isOpen = () => Boolean(model.get("form").open);
+  const update = (fields) => isOpen() && model.set("form", { ...model.get("form"), ...fields });
+  const close = () => model.set("form", {});
+
+  async function loadVersions(name) {
+    update({ name, busy: "loading versions…", error: "", releases: null });
+    const isCurrent = () => model.get("form").name === name;
+    try {
+      const { installed, versions } = await server.get("versions", { name });
+      if (isCurrent()) update({ busy: "", installed, releases: versions });
+    } catch (error) {
+      if (isCurrent() && !server.isEnded()) update({ busy: "", error: asRefusal(error).message });
+    }
+  }
+
+  function planTyped(name, version) {
+    update({ error: "" });
+    plan({ typed: name.trim(), ...(version ? { version } : {}) }, { onFailure: (error) => update({ error, busy: "" }), onPlanned: close });
+  }
+
+  return {
+    open: () => model.set("form", { open: true }),
+    answer({ type, name, version }) {
+      if (type === "close") close();
+      if (type === "releases") loadVersions(name);
+      if (type === "plan") planTyped(name, version);
+      if (type !== "uninstall") return;
+      close();
+      plan({ uninstall: [name] });
+    },
+  };
+}

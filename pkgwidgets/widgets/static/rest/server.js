@@ -1,0 +1,140 @@
+// @ts-check
+// Requests to the server's REST API, for one kernel or one kernel specification.
+
+import { readEvents } from "./event_stream.js";
+
+const LOST_TEXT = "The server does not answer.";
+
+/** Why a request has no answer; `answer` is the body of the response, if there was one. */
+export class Refusal extends Error {
+  /**
+   * @param {string} message
+   * @param {any} [answer]
+   */
+  constructor(message, answer = {}) {
+    super(message);
+    this.answer = answer;
+    this.code = answer.error?.code ?? "";
+  }
+}
+
+/**
+ * Returns why something failed; anything but a refusal is a mistake of the panel.
+ *
+ * @param {unknown} error
+ */
+export const asRefusal = (error) => (error instanceof Refusal ? error : new Refusal(`Unexpected error: ${error}.`));
+
+/**
+ * Where the server is, whose environment is shown, and how requests prove who asks: by a token, else by the cookies of the page.
+ *
+ * @typedef {object} Place
+ * @property {string} baseUrl the server's base address, such as "/user/ada/"
+ * @property {string} [token]
+ * @property {Record<string, string>} [headers] more headers of each request
+ * @property {string} [kernelId] a running kernel; it goes before `kernelspec`
+ * @property {string} [kernelspec]
+ * @property {typeof fetch} [fetch]
+ */
+
+/**
+ * Returns the headers that prove who asks. A cookie alone does not: a page of another site has it, too.
+ *
+ * @param {string} [token]
+ */
+export function proofHeaders(token) {
+  const xsrf = /(?:^|; )_xsrf=([^;]*)/.exec(globalThis.document?.cookie ?? "")?.[1];
+  return { ...(token ? { Authorization: `token ${token}` } : {}), ...(xsrf ? { "X-XSRFToken": xsrf } : {}) };
+}
+
+async function readAnswer(response) {
+  const answer = await response.json().catch(() => ({}));
+  if (response.ok && answer.success) return answer;
+  const { message, hint } = answer.error ?? {};
+  throw new Refusal([message ?? `The server answered ${response.status}.`, hint].filter(Boolean).join(" "), answer);
+}
+
+/** @param {Place} place */
+export function createServer(place) {
+  const { baseUrl, token = "", headers = {}, fetch: ask = globalThis.fetch } = place;
+  const { kernelspec = "" } = place;
+  let { kernelId = "" } = place;
+  const life = new AbortController();
+
+  function urlOf(path, query = {}) {
+    const url = new URL(path, new URL(baseUrl, globalThis.location?.href));
+    for (const [name, value] of Object.entries(query)) if (value) url.searchParams.set(name, String(value));
+    if (kernelId) url.searchParams.set("kernel", kernelId);
+    else if (kernelspec) url.searchParams.set("kernelspec", kernelspec);
+    return url.href;
+  }
+
+  /**
+   * @param {string} method
+   * @param {string} url
+   * @param {{ body?: object, signal?: AbortSignal, more?: Record<string, string> }} [options]
+   */
+  async function fetchFrom(method, url, { body, signal, more = {} } = {}) {
+    const signals = [life.signal, ...(signal ? [signal] : [])];
+    const ended = AbortSignal.any(signals);
+    /** @type {Record<string, string>} */
+    const sent = { ...proofHeaders(token), ...headers, ...more };
+    if (body) sent["Content-Type"] = "application/json";
+    ended.throwIfAborted();
+    try {
+      return await ask(url, { method, body: body && JSON.stringify(body), headers: sent, credentials: "same-origin", cache: "no-store", signal: ended });
+    } catch (error) {
+      if (ended.aborted) throw error;
+      throw new Refusal(LOST_TEXT);
+    }
+  }
+
+  return {
+    /** Returns the answer of a route below `pkgwidgets/views/`. */
+    get: async (path, query = {}, /** @type {AbortSignal | undefined} */ signal = undefined) => readAnswer(await fetchFrom("GET", urlOf(`pkgwidgets/views/${path}`, query), { signal })),
+
+    /** Returns the answer and its tag if it differs from the answer that has this tag; else null. */
+    async getNews(path, tag) {
+      const response = await fetchFrom("GET", urlOf(`pkgwidgets/views/${path}`), { more: tag ? { "If-None-Match": tag } : {} });
+      return response.status === 304 ? null : { answer: await readAnswer(response), tag: response.headers.get("ETag") ?? "" };
+    },
+
+    post: async (path, body = {}, /** @type {AbortSignal | undefined} */ signal = undefined) => readAnswer(await fetchFrom("POST", urlOf(`pkgwidgets/views/${path}`), { body, signal })),
+
+    remove: async (path) => readAnswer(await fetchFrom("DELETE", urlOf(`pkgwidgets/views/${path}`), { body: {} })),
+
+    /** Calls `onEvent` for each event of a stream, until it ends. */
+    async follow(path, onEvent) {
+      const response = await fetchFrom("GET", urlOf(`pkgwidgets/views/${path}`), { more: { Accept: "text/event-stream" } });
+      if (!response.ok || !response.body) return readAnswer(response);
+      try {
+        return await readEvents(response.body, onEvent);
+      } catch (error) {
+        if (life.signal.aborted) throw error;
+        throw new Refusal(LOST_TEXT);
+      }
+    },
+
+    /** Restarts the kernel, as the server's own API does. */
+    async restartKernel() {
+      const url = new URL(`api/kernels/${encodeURIComponent(kernelId)}/restart`, new URL(baseUrl, globalThis.location?.href)).href;
+      const response = await fetchFrom("POST", url);
+      if (!response.ok) throw new Refusal(`The server answered ${response.status}.`);
+    },
+
+    hasKernel: () => Boolean(kernelId),
+
+    /** From now on asks about the kernel specification; returns false if there is none to ask about. */
+    leaveKernel() {
+      if (!kernelId || !kernelspec) return false;
+      kernelId = "";
+      return true;
+    },
+
+    /** Ends all requests. */
+    end: () => life.abort(),
+    isEnded: () => life.signal.aborted,
+  };
+}
+
+/** @typedef {ReturnType<typeof createServer>} Server */

@@ -1,0 +1,101 @@
+// @ts-check
+// The panel for a kernel that cannot show it: without pkgwidgets, busy, or dead. The same views, with the server on their other side.
+
+/** @import {Place} from "./rest/server.js" */
+import { h } from "./dom.js";
+import historyView from "./history_view.js";
+import installForm from "./install_form.js";
+import planView from "./plan_view.js";
+import progressView from "./progress_view.js";
+import { historySide } from "./rest/history_side.js";
+import { listSide } from "./rest/list_side.js";
+import { formSide, planSide } from "./rest/plan_side.js";
+import { createServer } from "./rest/server.js";
+import { taskSide } from "./rest/task_side.js";
+import packageTable from "./table/table.js";
+import { createViewModel } from "./view_model.js";
+
+const SHEETS = ["panel.css", "plan.css", "views.css"];
+
+// A shadow root has its own sheets. Resolves when they are there, so that nothing is seen without them.
+function addSheets(node) {
+  const root = node.getRootNode();
+  const target = root instanceof ShadowRoot ? root : document.head;
+  return Promise.all(SHEETS.map((name) => {
+    const href = new URL(name, import.meta.url).href;
+    if ([...target.querySelectorAll("link")].some((link) => link.href === href)) return null;
+    const link = h("link", { rel: "stylesheet", href });
+    const loaded = new Promise((resolve) => Object.assign(link, { onload: resolve, onerror: resolve }));
+    target.append(link);
+    return loaded;
+  }));
+}
+
+async function showStyled(root) {
+  await addSheets(root);
+  root.hidden = false;
+}
+
+/**
+ * Shows the panel in an element. `restart` restarts the kernel where the page knows how; else the server does.
+ *
+ * @param {HTMLElement} element
+ * @param {Place & { restart?: () => Promise<void> }} options
+ * @returns {{ refresh: () => void, dispose: () => void }}
+ */
+export function openRestPanel(element, { restart, ...place }) {
+  const server = createServer(place);
+  const models = {
+    table: createViewModel({ header: { title: "Packages", busy: "reading the packages…" }, rows: [], revision: 0, labels: {} }),
+    task: createViewModel({ task: {}, question: {}, kernel: place.kernelId ?? "", home: "" }),
+    plan: createViewModel({ state: "hidden", plan: {}, error: "", impact: {}, rehearsal: {}, preparation: {}, home: "" }),
+    form: createViewModel({ form: {} }),
+    history: createViewModel({ entries: null, logs: {} }),
+  };
+  models.task.restart = restart ?? server.restartKernel;
+
+  const list = listSide(server, models.table, {
+    onRunning: ({ id, title }) => task.join(id, title),
+    onListed: () => history.refresh(),
+    isBusy: () => task.isRunning(),
+  });
+  const task = taskSide(server, models.task, { onFinished: () => list.refresh() });
+  const plan = planSide(server, models.plan, { onOpen: () => task.close(), onApply: (id, title) => task.start(`plans/${id}`, title) });
+  const form = formSide(server, models.form, plan.plan);
+  const history = historySide(server, models.history, { onUndo: (id) => plan.plan({ undo: id }), onFailure: list.notify });
+
+  models.task.answer = (message) => task.answer(message);
+  models.plan.answer = plan.answer;
+  models.form.answer = form.answer;
+  models.history.answer = history.answer;
+  models.table.answer = (message) => {
+    const { type, names, version } = message;
+    if (type === "plan") plan.plan({ ...message, type: undefined, names: undefined, upgrade: names ?? "all", version });
+    else if (type === "uninstall") plan.plan({ uninstall: names });
+    else if (type === "install") form.open();
+    else if (type === "history") history.open();
+    else list.answer(message);
+  };
+
+  // In the order in which the panel of a kernel has them.
+  const views = /** @type {const} */ ([[packageTable, models.table], [installForm, models.form], [planView, models.plan], [progressView, models.task], [historyView, models.history]]);
+  const root = h("div", { className: "pkgw-panel", hidden: true });
+  element.append(root);
+  const cleanUps = views.map(([view, model]) => {
+    const el = h("div", null);
+    root.append(el);
+    return view.render({ model, el });
+  });
+  showStyled(root);
+  list.open();
+
+  return {
+    refresh: () => list.refresh(),
+    dispose() {
+      server.end();
+      list.end();
+      for (const cleanUp of cleanUps) cleanUp();
+      root.remove();
+    },
+  };
+}

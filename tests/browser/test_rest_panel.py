@@ -1,0 +1,177 @@
+"""The panel over REST: the same views, for kernels that cannot show it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+from browser.rest_page import RestPage, started_kernel, write_kernelspec
+from jupyterlab_server import take_picture
+from playwright.sync_api import Browser, expect
+from server.server_process import TOKEN, ServerProcess, start_server
+
+from pkgwidgets.demo import Demo
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def server(garden: Demo, tmp_path: Path) -> Iterator[ServerProcess]:
+    with start_server(garden, tmp_path) as running:
+        write_kernelspec(garden, tmp_path)
+        yield running
+
+
+@pytest.fixture
+def page(chromium: Browser, server: ServerProcess) -> Iterator[RestPage]:
+    window = RestPage(chromium, server)
+    yield window
+    take_picture(window.page, "last-rest-page")
+    window.close()
+
+
+def check_upgrade_and_undo(page: RestPage) -> None:
+    """Upgrade seedshelf and undo it, by clicks alone."""
+    expect(page.page.locator(".pkgw-checked")).to_contain_text("checked")
+    page.row("seedshelf").get_by_role("button", name="Upgrade seedshelf").click()
+    plan = page.section("Plan")
+    expect(plan).to_contain_text("1.4.1 → 1.4.2")
+    expect(plan.get_by_role("button", name="Rehearse on this notebook")).to_be_hidden()
+    plan.get_by_role("button", name="Apply").click()
+    progress = page.section("Progress")
+    expect(progress).to_contain_text("seedshelf 1.4.1 → 1.4.2")
+    undo = progress.get_by_role("button", name="Undo")
+    expect(undo).to_be_visible()
+    expect(page.row("seedshelf")).to_contain_text("1.4.2")
+    undo.click()
+    expect(progress.get_by_role("button", name="Redo")).to_be_visible()
+    expect(page.row("seedshelf")).to_contain_text("1.4.1")
+
+
+def test_kernel_without_pkgwidgets_is_listed_changed_and_restored(
+    page: RestPage, server: ServerProcess, tmp_path: Path
+) -> None:
+    with started_kernel(server, tmp_path) as (kernel_id, client):
+        reply = client.execute_interactive("import pkgwidgets", output_hook=lambda message: None)
+        assert reply["content"]["ename"] == "ModuleNotFoundError"
+        page.open(kernelId=kernel_id, kernelspec="garden")
+        take_picture(page.page, "rest-light")
+        check_upgrade_and_undo(page)
+        page.button("History").click()
+        history = page.section("History")
+        expect(history.locator("tbody tr")).to_have_count(2)
+        history.get_by_role("button", name=re.compile("^Log")).first.click()
+        expect(history.locator("pre")).to_contain_text("installing")
+
+
+def test_kernel_in_an_endless_loop_is_served(
+    page: RestPage, server: ServerProcess, tmp_path: Path
+) -> None:
+    with started_kernel(server, tmp_path) as (kernel_id, client):
+        client.execute("while True: pass")
+        page.open(kernelId=kernel_id)
+        check_upgrade_and_undo(page)
+
+
+def test_killed_kernel_is_served_by_its_specification(
+    page: RestPage, server: ServerProcess, tmp_path: Path
+) -> None:
+    with started_kernel(server, tmp_path) as (kernel_id, _):
+        pass
+    page.open(kernelId=kernel_id, kernelspec="garden")
+    check_upgrade_and_undo(page)
+
+
+def test_kernel_that_dies_while_the_panel_is_open_is_served(
+    page: RestPage, server: ServerProcess, tmp_path: Path
+) -> None:
+    with started_kernel(server, tmp_path) as (kernel_id, _):
+        page.open(kernelId=kernel_id, kernelspec="garden")
+        expect(page.page.locator(".pkgw-checked")).to_contain_text("checked")
+    page.button("Check for updates").click()
+    check_upgrade_and_undo(page)
+
+
+def test_unknown_kernel_is_told(page: RestPage) -> None:
+    page.open(kernelId="no-such-kernel")
+    note = page.page.locator(".pkgw-note", has_text="There is no kernel")
+    expect(note).to_be_visible()
+    expect(page.page.locator(".pkgw-empty")).to_be_visible()
+
+
+def test_restart_is_offered_and_done(page: RestPage, server: ServerProcess, tmp_path: Path) -> None:
+    with started_kernel(server, tmp_path) as (kernel_id, client):
+        client.execute_interactive("import seedshelf", output_hook=lambda message: None)
+        page.open(kernelId=kernel_id, kernelspec="garden")
+        page.row("seedshelf").get_by_role("button", name="Upgrade seedshelf").click()
+        expect(page.section("Plan")).to_contain_text("if the kernel has imported seedshelf")
+        page.button("Apply").click()
+        page.section("Progress").get_by_role("button", name="Restart kernel").click()
+        question = page.page.get_by_role("group", name="Restart the kernel?")
+        expect(question).to_contain_text("All variables of this kernel would be lost.")
+        question.get_by_role("button", name="Restart kernel").click()
+        expect(question).to_be_hidden()
+
+
+def test_typed_package_is_planned_and_installed(page: RestPage) -> None:
+    page.open(kernelspec="garden")
+    page.button("Install…").click()
+    form = page.section("Install")
+    form.get_by_label("Package to install").fill("pip install seedshelf")
+    form.get_by_label("Package to install").press("Tab")
+    expect(form).to_contain_text("1.4.1 is installed")
+    form.get_by_label("Version").select_option("1.4.2")
+    form.get_by_role("button", name="Preview…").click()
+    expect(page.section("Plan")).to_contain_text("Change seedshelf to 1.4.2")
+    expect(form).to_be_hidden()
+    page.button("Cancel").click()
+    expect(page.section("Plan")).to_be_hidden()
+
+
+def test_impossible_request_offers_the_wider_one(page: RestPage) -> None:
+    page.open(kernelspec="garden")
+    expect(page.page.locator(".pkgw-checked")).to_contain_text("checked")
+    page.row("sundrift").get_by_role("button", name="sundrift", exact=True).click()
+    page.row("sundrift").get_by_role("button", name="Uninstall sundrift").click()
+    plan = page.section("Plan")
+    plan.get_by_role("button", name=re.compile("^Uninstall .* as well$")).click()
+    expect(plan.locator(".pkgw-changes tbody tr")).not_to_have_count(1)
+    expect(plan.get_by_role("button", name="Apply")).to_be_enabled()
+
+
+def test_change_of_another_session_is_shown(page: RestPage, server: ServerProcess) -> None:
+    page.open(kernelspec="garden")
+    expect(page.page.locator(".pkgw-checked")).to_contain_text("checked")
+    done = requests.put(
+        f"{server.url}pkgwidgets/packages/seedshelf/upgrade?kernelspec=garden",
+        json={},
+        headers={"Authorization": f"token {TOKEN}"},
+        timeout=120,
+    )
+    assert done.status_code == 200
+    expect(page.row("seedshelf")).to_contain_text("1.4.2")
+
+
+def test_read_only_environment_offers_no_change(page: RestPage, garden: Demo) -> None:
+    frozen = garden.folder / "env" / "conda-meta" / "frozen"
+    frozen.parent.mkdir()
+    frozen.touch()
+    page.open(kernelspec="garden")
+    note = page.page.locator(".pkgw-note", has_text="This environment is read-only")
+    expect(note).to_contain_text("was frozen by its owner")
+    expect(page.button("Install…")).to_be_hidden()
+    expect(page.row("seedshelf").get_by_role("button", name="Upgrade seedshelf")).to_have_count(0)
+
+
+def test_lost_server_is_told_and_found_again(page: RestPage) -> None:
+    page.open(kernelspec="garden")
+    expect(page.page.locator(".pkgw-checked")).to_contain_text("checked")
+    page.page.context.set_offline(True)
+    page.button("Check for updates").click()
+    expect(page.page.locator(".pkgw-note", has_text="The server does not answer")).to_be_visible()
+    page.page.context.set_offline(False)
+    page.button("Check for updates").click()
+    expect(page.page.locator(".pkgw-note", has_text="The server does not")).to_be_hidden()
