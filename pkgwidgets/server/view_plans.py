@@ -124,7 +124,10 @@ async def outcome_of(view: PlannedView, transaction_id: str) -> Mapping[str, Any
     plan = await view.with_kernels(transaction.plan)
     history = await run_in_thread(lambda: tuple(backend.journal.transactions()))
     ended = replace(transaction, plan=plan)
-    return outcome_payload(ended, is_undo=bool(plan.undoes) and is_undo(ended, history))
+    outcome = outcome_payload(ended, is_undo=bool(plan.undoes) and is_undo(ended, history))
+    # Without certainty about what is loaded, the details say what it depends on.
+    is_certain = plan.restart is None or bool(plan.restart.loaded)
+    return outcome if is_certain else {**outcome, "loaded": ""}
 
 
 async def task_stream(

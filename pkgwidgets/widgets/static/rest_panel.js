@@ -78,7 +78,7 @@ export function openRestPanel(element, { restart, ...place }) {
   };
 
   // In the order in which the panel of a kernel has them.
-  const views = /** @type {const} */ ([[packageTable, models.table], [installForm, models.form], [planView, models.plan], [progressView, models.task], [historyView, models.history]]);
+  const views = /** @type {const} */ ([[progressView, models.task], [planView, models.plan], [installForm, models.form], [historyView, models.history], [packageTable, models.table]]);
   const root = h("div", { className: "pkgw-panel", hidden: true });
   element.append(root);
   const cleanUps = views.map(([view, model]) => {

@@ -6,7 +6,7 @@ import { asRefusal, Refusal } from "./server.js";
 
 const RETRY_MILLISECONDS = [500, 1_000, 2_000, 5_000]; // after a lost connection; the last one again and again
 
-const failedOutcome = (text) => ({ kind: "bad", text, restart: "", word: "", undo: "", undo_id: "" });
+const failedOutcome = (text) => ({ kind: "bad", text, word: "", loaded: "", details: [], undo: "", undo_id: "" });
 
 /**
  * Returns a task with a message of the stream: of its log only the news are sent.
