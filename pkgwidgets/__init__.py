@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         PackageNotFound,
         PkgwidgetsError,
         PlanImpossible,
+        PolicyUnreadable,
         ProjectNotFound,
         ResolutionFailed,
         RollbackFailed,
@@ -37,9 +38,11 @@ if TYPE_CHECKING:
         WorkerFailed,
     )
     from pkgwidgets.core.events import Event, Stage
+    from pkgwidgets.core.hold_changes import HoldChange
     from pkgwidgets.core.kernels import Kernel, Restart, Variable
     from pkgwidgets.core.packages import PackageDependencies, PackageInfo, PackageStatus
     from pkgwidgets.core.plans import Change, HeldBack, Plan
+    from pkgwidgets.core.policy import ListedHold
     from pkgwidgets.core.releases import Release
     from pkgwidgets.core.transactions import Outcome, Transaction
     from pkgwidgets.core.versions import compare_versions
@@ -57,12 +60,14 @@ __all__ = [
     "EnvironmentRefused",
     "Event",
     "HeldBack",
+    "HoldChange",
     "Impact",
     "IndexUnavailable",
     "InstallFailed",
     "InstallerUnavailable",
     "InvalidRequest",
     "Kernel",
+    "ListedHold",
     "NotebookUntried",
     "OtherVersion",
     "Outcome",
@@ -75,6 +80,7 @@ __all__ = [
     "PkgwidgetsError",
     "Plan",
     "PlanImpossible",
+    "PolicyUnreadable",
     "ProjectNotFound",
     "Rehearsal",
     "Release",
@@ -102,9 +108,11 @@ _MODULES = {
     "analysis.api_changes": ("Impact", "Severity"),
     "analysis.run_comparison": ("ComparedCell", "Rehearsal", "Verdict"),
     "core.events": ("Event", "Stage"),
+    "core.hold_changes": ("HoldChange",),
     "core.kernels": ("Kernel", "Restart", "Variable"),
     "core.packages": ("PackageDependencies", "PackageInfo", "PackageStatus"),
     "core.plans": ("Change", "HeldBack", "Plan"),
+    "core.policy": ("ListedHold",),
     "core.releases": ("Release",),
     "core.transactions": ("Outcome", "Transaction"),
     "core.versions": ("compare_versions",),

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pkgwidgets.backends.config import index_selection
+from pkgwidgets.backends.config.policy_file import PolicyFile
 from pkgwidgets.backends.config.projects import owning_project
 from pkgwidgets.backends.config.version_limits import configured_limits
 from pkgwidgets.backends.environment import interpreter as interpreter_module
@@ -93,7 +94,8 @@ def connect(
 
     def limits() -> Limits:
         has_explicit_index = index_url is not None
-        return configured_limits(target.prefix, folder, has_explicit_index=has_explicit_index)
+        configured = configured_limits(target.prefix, folder, has_explicit_index=has_explicit_index)
+        return PolicyFile(target.prefix).policy().add_to(configured)
 
     backend = _backend(target, sources, limits)
     backend = replace(backend, project=lambda: owning_project(target.prefix, folder))
@@ -254,6 +256,7 @@ def _backend(
             index.answer_source,
             partial(_check_state, environment, journal, limits),
         ),
+        policy=PolicyFile(target.prefix),
     )
 
 

@@ -23,6 +23,7 @@ from pkgwidgets.core.errors import (
     PackageNotFound,
     PkgwidgetsError,
     PlanImpossible,
+    PolicyUnreadable,
     ProjectNotFound,
     ResolutionFailed,
     RollbackFailed,
@@ -38,6 +39,11 @@ from pkgwidgets.core.errors import (
 from pkgwidgets.core.hints import Hint
 
 EXAMPLES: list[tuple[PkgwidgetsError, str, Hint]] = [
+    (
+        PolicyUnreadable(Path("/venv/pkgwidgets.toml"), 3, "Invalid value"),
+        "/venv/pkgwidgets.toml, line 3 cannot be used: Invalid value.",
+        Hint.FIX_AND_RETRY,
+    ),
     (
         InvalidRequest("name", "a b", "use letters, digits, '.', '_' and '-'"),
         "'a b' is not a valid package name: use letters, digits, '.', '_' and '-'.",

@@ -26,6 +26,8 @@ SERVICE = {
     "get_packages": "check_updates=False, *, report=None",
     "get_dependencies": "name",
     "history": "",
+    "hold": "name, versions=None, *, reason='', until=None",
+    "holds": "",
     "impact": "plan, notebook=None, *, report=None",
     "install_package": "requirement, *, report=None",
     "list_events": "transaction",
@@ -45,6 +47,7 @@ SERVICE = {
         "plan, notebooks, *, seconds=600.0, network=False, sanitize=None, root=None, report=None"
     ),
     "undo": "transaction=None, *, report=None",
+    "unhold": "name, versions=None",
     "uninstall_package": "names, *, report=None",
     "upgrade_all_packages": (
         "*, step=None, skip_failing=False, notebooks=(), root=None, check=(), allow_untried=False, "

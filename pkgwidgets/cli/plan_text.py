@@ -9,7 +9,7 @@ from pkgwidgets.commands.grammar import Request
 from pkgwidgets.core.history import find_transaction, is_undo
 from pkgwidgets.core.plans import HeldBack, Plan
 from pkgwidgets.core.redaction import redact
-from pkgwidgets.core.text import format_size, format_time, shorten_names
+from pkgwidgets.core.text import capitalize_first, format_size, format_time, shorten_names
 from pkgwidgets.core.transactions import Transaction
 
 from . import tables
@@ -25,7 +25,10 @@ def plan_parts(plan: Plan, history: Sequence[Transaction]) -> Iterator[Part]:
     undone = find_transaction(history, plan.undoes or "")
     if undone is not None:
         yield f"Undoes the change of {format_time(undone.started)} ({undone.id})."
-    yield tables.plan(plan) if plan else "There is nothing to change."
+    if plan.changes or not plan:
+        yield tables.plan(plan) if plan else "There is nothing to change."
+    for hold in plan.holds:
+        yield f"{capitalize_first(str(hold))}."
     changed = {change.id for change in plan.changes}
     for held_back in plan.held_back:
         yield held_back_text(held_back, is_changed=held_back.id in changed)
@@ -64,7 +67,7 @@ def done_parts(
     transaction: Transaction, history: Sequence[Transaction], request: Request
 ) -> Iterator[Part]:
     """Yield what changed, the command that undoes it, and what running kernels still use."""
-    yield f"Done. {', '.join(map(str, transaction.changes))}."
+    yield f"Done. {', '.join(transaction.change_texts)}."
     command = shlex.join(["pkgwidgets", "undo", *_global_options(request), transaction.id])
     yield f"To {_undo_text(transaction, history)}: `{command}`."
     if any(change.before is not None for change in transaction.changes):

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from pkgwidgets.core.packages import PackageInfo, PackageStatus
 from pkgwidgets.core.plans import Change, Plan
+from pkgwidgets.core.policy import ListedHold
 from pkgwidgets.core.text import format_day, format_size, format_time
 from pkgwidgets.core.transactions import Transaction, requester_text
 from pkgwidgets.presentation.change_text import change_kind, change_reason, outcome_word
@@ -59,6 +60,26 @@ def plan(proposal: Plan) -> TextTable:
     return TextTable.of(head, (_change_row(change, is_undo=is_undo) for change in changes))
 
 
+def holds(rows: Iterable[ListedHold]) -> TextTable:
+    """Return the table of holds and of other limits on versions."""
+    head = ("name", "versions", "reason", "since", "until", "by", "source")
+    return TextTable.of(
+        head,
+        (
+            (
+                row.name or "(all)",
+                row.versions,
+                row.reason,
+                format_day(row.since),
+                f"{row.until or ''}{'' if row.is_active else ' (ended)'}",
+                row.by,
+                row.source,
+            )
+            for row in rows
+        ),
+    )
+
+
 def history(transactions: Sequence[Transaction]) -> TextTable:
     """Return the table of transactions, newest first; they are given oldest first."""
     head = ("transaction", "started", "outcome", "changes", "by", "error")
@@ -69,7 +90,7 @@ def history(transactions: Sequence[Transaction]) -> TextTable:
                 transaction.id,
                 format_time(transaction.started),
                 outcome_word(transaction),
-                ", ".join(map(str, transaction.changes)),
+                ", ".join(transaction.change_texts),
                 requester_text(transaction.requester, transaction.process),
                 transaction.error or "",
             )

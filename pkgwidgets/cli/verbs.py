@@ -21,6 +21,7 @@ from pkgwidgets.core.plans import Plan
 from pkgwidgets.core.text import count_noun
 from pkgwidgets.core.transactions import Transaction
 from pkgwidgets.operations import access, inventory, recovery, undo
+from pkgwidgets.operations import holds as holds_of
 from pkgwidgets.operations import transactions as operations
 from pkgwidgets.operations.skip_failing import plan_without_failing
 from pkgwidgets.presentation import payloads
@@ -122,6 +123,41 @@ def change(request: Request, console: Console) -> int:
     return _leave(console, proposal, *plan_parts(proposal, backend.journal.transactions()))
 
 
+def hold(request: Request, console: Console) -> int:
+    """Hold a package at some versions."""
+    backend = _connect_and_recover(request, console)
+    (name,) = request.names
+    proposal = holds_of.plan_hold(
+        backend, name, request.versions, reason=request.reason, until=request.until
+    )
+    return _apply_holds(backend, proposal, request, console)
+
+
+def unhold(request: Request, console: Console) -> int:
+    """Remove holds of a package."""
+    backend = _connect_and_recover(request, console)
+    proposal = holds_of.plan_unhold(backend, request.names[0], request.versions)
+    return _apply_holds(backend, proposal, request, console)
+
+
+def _apply_holds(backend: Backend, proposal: Plan, request: Request, console: Console) -> int:
+    transaction = operations.apply_here(backend, proposal)
+    console.write_json(lambda: _transaction_json(transaction, request))
+    console.show(*(f"{warning}." for warning in proposal.warnings))
+    if not proposal:
+        return NOTHING
+    console.show(*done_parts(transaction, backend.journal.transactions(), request))
+    return DONE
+
+
+def holds(request: Request, console: Console) -> int:
+    """List what limits versions."""
+    rows = holds_of.list_holds(_connect_and_recover(request, console))
+    console.write_json(lambda: {"holds": [payloads.hold(row) for row in rows]})
+    console.show(tables.holds(rows) if rows else "There are no holds.")
+    return DONE
+
+
 def history(request: Request, console: Console) -> int:
     """List the transactions, newest first."""
     backend = _connect_and_recover(request, console)
@@ -157,6 +193,9 @@ VERBS: dict[str, Verb] = {
     "install": change,
     "uninstall": change,
     "undo": change,
+    "hold": hold,
+    "unhold": unhold,
+    "holds": holds,
     "history": history,
     "recover": recover,
 }

@@ -225,6 +225,23 @@ def _add_undo_arguments(parser: _Parser) -> None:
     _add_changing_options(parser, "undo", allow=False)
 
 
+def _add_hold_arguments(parser: _Parser) -> None:
+    _add_held_package(parser, "Versions to hold it at, such as '<3' (default: the installed one)")
+    parser.add_argument("--reason", metavar="TEXT", default="", help="Why it is held")
+    parser.add_argument(
+        "--until", metavar="DAY", help="The day on which the hold ends, such as 2027-01-31"
+    )
+
+
+def _add_unhold_arguments(parser: _Parser) -> None:
+    _add_held_package(parser, "Versions of the hold to remove (default: all holds of the package)")
+
+
+def _add_held_package(parser: _Parser, versions_text: str) -> None:
+    parser.add_argument("names", nargs=1, metavar="NAME", help="Package")
+    parser.add_argument("versions", nargs="?", metavar="VERSIONS", help=versions_text)
+
+
 def _add_changing_options(parser: _Parser, action: Action, *, allow: bool = True) -> None:
     parser.set_defaults(action=action)
     if allow:
@@ -280,6 +297,9 @@ _ADD_ARGUMENTS = {
     "upgrade": _add_upgrade_arguments,
     "install": _add_install_arguments,
     "uninstall": _add_uninstall_arguments,
+    "hold": _add_hold_arguments,
+    "unhold": _add_unhold_arguments,
+    "holds": _add_no_arguments,
     "history": _add_no_arguments,
     "undo": _add_undo_arguments,
     "recover": _add_no_arguments,

@@ -37,6 +37,9 @@ class Request:
     yes: bool = False
     refresh: bool = False
     terminal: bool = False
+    versions: str | None = None
+    reason: str = ""
+    until: str | None = None
 
     @property
     def plan_request(self) -> PlanRequest:

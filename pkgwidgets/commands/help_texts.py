@@ -18,6 +18,9 @@ _SUMMARIES = {
     "upgrade": "Upgrade packages as far as installed packages allow",
     "install": "Install packages",
     "uninstall": "Uninstall packages",
+    "hold": "Hold a package at some versions",
+    "unhold": "Remove the holds of a package",
+    "holds": "List holds, the minimum age, and settings of uv and pip",
     "history": "List past changes, newest first",
     "undo": "Undo the last change, or an earlier one",
     "recover": "Finish or roll back an interrupted change",
@@ -45,6 +48,10 @@ STEP is the step to the latest: major, minor, patch or other.""",
 A requirement is a name, with extras and versions if you need them.
 A package that is installed already changes only if the requirement demands it.""",
     "uninstall": "A package that another installed package requires is not uninstalled.",
+    "hold": """\
+No plan gives the package another version. An installed version that the hold
+forbids stays. Holds are in pkgwidgets.toml in the root folder of the
+environment. The undo command takes the change back.""",
     "history": """\
 Each change is one transaction. Its id is what the undo command accepts.
 Times are in UTC.""",
@@ -89,6 +96,13 @@ _EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("install 'polars>=1' rich", "Install two packages in one transaction"),
     ),
     "uninstall": (("uninstall polars rich", "Uninstall two packages in one transaction"),),
+    "hold": (
+        ("hold pandas", "Hold at the installed version"),
+        ("hold pandas '<3' --reason charts", "Hold below 3, with the reason"),
+        ("hold pandas '!=2.3.0'", "Skip one version"),
+    ),
+    "unhold": (("unhold pandas", "Remove all holds of a package"),),
+    "holds": (("holds", "List what limits versions"),),
     "history": (("history", "List past changes"),),
     "undo": (
         ("undo", "Undo the last change"),

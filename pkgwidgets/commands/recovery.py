@@ -48,7 +48,7 @@ def recover_environment(python: str | None) -> RecoveredTransaction | None:
 def recovery_message(backend: Backend, transaction_id: str) -> str:
     """Return how a recovered transaction ended, with its changes."""
     transaction = backend.journal.transaction(transaction_id)
-    changes = () if transaction is None else tuple(map(str, transaction.changes))
+    changes = () if transaction is None else transaction.change_texts
     return outcome_text(backend.journal, transaction_id, shorten_names(changes))
 
 

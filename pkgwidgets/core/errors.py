@@ -9,7 +9,7 @@ PkgwidgetsError
 ├─ InvalidRequest        ├─ PackageNotFound       ├─ ProjectNotFound
 ├─ IndexUnavailable      ├─ EnvironmentRefused    ├─ EnvironmentBusy
 ├─ InstallerUnavailable  ├─ PlanImpossible        ├─ StillNeeded
-├─ ResolutionFailed      ├─ NotebookUntried
+├─ ResolutionFailed      ├─ NotebookUntried       ├─ PolicyUnreadable
 └─ TransactionError
    ├─ StalePlan          ├─ StageFailed           ├─ InstallFailed
    ├─ VerificationFailed ├─ Cancelled             ├─ RollbackFailed
@@ -423,6 +423,24 @@ class ResolutionFailed(PkgwidgetsError):
         if not output:
             return "uv failed without an error message."
         return f"uv, which chooses the versions, failed: {output}."
+
+
+@dataclass(eq=False)
+class PolicyUnreadable(PkgwidgetsError):
+    """The file of holds and of the minimum age cannot be used."""
+
+    file: Path
+    line: int
+    reason: str
+    code: ClassVar[str] = "policy-unreadable"
+    http_status: ClassVar[int] = 409
+    exit_code: ClassVar[int] = 2
+    default_advice: ClassVar[Hint | None] = Hint.FIX_AND_RETRY
+
+    def sentence(self) -> str:
+        """Name the file, its line if that is known, and the reason."""
+        line = f", line {self.line}" if self.line else ""
+        return f"{self.file}{line} cannot be used: {self.reason.rstrip('.')}."
 
 
 @dataclass(eq=False)

@@ -83,7 +83,7 @@ def committed(history: Iterable[Transaction]) -> list[Transaction]:
     return [
         transaction
         for transaction in history
-        if transaction.outcome is Outcome.COMMITTED and transaction.changes
+        if transaction.outcome is Outcome.COMMITTED and transaction.plan
     ]
 
 
@@ -102,18 +102,24 @@ def changed_since(transaction: Transaction, history: Iterable[Transaction]) -> b
         if later_transaction.id > transaction.id
     ]
     later_ids = {later_transaction.id for later_transaction in later}
-    changed = {change.id for change in transaction.changes}
+    changed = _changed_items(transaction)
     return any(
-        changed & {change.id for change in later_transaction.changes}
+        changed & _changed_items(later_transaction)
         for later_transaction in in_force(later)
         if later_transaction.plan.undoes not in later_ids
     )
 
 
+def _changed_items(transaction: Transaction) -> set[str]:
+    """Return the packages and the holds that a transaction changed."""
+    holds = {f"{hold.name}{hold.versions}" for hold in transaction.holds}
+    return {change.id for change in transaction.changes} | holds
+
+
 def _may_have_changed_anything(transaction: Transaction) -> bool:
     if transaction.outcome is Outcome.OTHER_VERSION:
         return True
-    return transaction.outcome is Outcome.COMMITTED and not transaction.changes
+    return transaction.outcome is Outcome.COMMITTED and not transaction.plan
 
 
 def was_cancelled(transaction: Transaction) -> bool:
@@ -130,9 +136,9 @@ def save_points_to_keep(history: Sequence[Transaction]) -> set[str]:
     """Return the ids of the transactions whose save points are kept.
 
     These are the newest one and the last five that can be undone. Of them, the newest that
-    together need at most 2 GiB are kept.
+    together need at most 2 GiB are kept. Changes of holds need none.
     """
-    done = committed(history)
+    done = [transaction for transaction in committed(history) if transaction.changes]
     undoable = [transaction for transaction in in_force(done) if not is_undo(transaction, done)]
     newest = done[-1:]
     kept, room_bytes = {transaction.id for transaction in newest}, MAX_SAVE_POINT_BYTES

@@ -14,7 +14,7 @@ from packaging.version import Version
 
 from .differences import Difference
 from .environment import Distribution, Interpreter, Unreadable
-from .errors import PkgwidgetsError
+from .errors import DiskFailed, PkgwidgetsError
 from .events import Event, Stage
 from .index_query import IndexQuery
 from .installed_metadata import InstalledMetadata
@@ -22,6 +22,7 @@ from .kernels import Kernel, WritableKernel
 from .last_check import LastCheck, NoLastCheck
 from .limits import NO_LIMITS, Limits, no_limits
 from .plans import Plan
+from .policy import NO_POLICY, Policy
 from .preparations import Preparations
 from .projects import OwningProject, no_project
 from .releases import Release
@@ -532,6 +533,51 @@ class Worker(Protocol):
         """Ask a transaction to roll back; it notices at its next event."""
 
 
+class PolicyFile(Protocol):
+    """The file with the holds and the minimum age of one environment."""
+
+    @property
+    def path(self) -> Path:
+        """The path of the file, which may be missing."""
+
+    def policy(self) -> Policy:
+        """Read the file; a missing one is empty. Raises `PolicyUnreadable`."""
+
+    def text(self) -> str:
+        """Return the text of the file; "" if it is missing. Raises `PolicyUnreadable`."""
+
+    def write(self, text: str) -> None:
+        """Replace the whole file, durably and in one step. Raises `DiskFailed`."""
+
+    def requester(self) -> str:
+        """Return the user who requests a hold."""
+
+
+class NoPolicyFile:
+    """An environment without a file of holds."""
+
+    path = Path()
+
+    def policy(self) -> Policy:
+        """Return a policy that allows everything."""
+        return NO_POLICY
+
+    def text(self) -> str:
+        """Return the text of no file."""
+        return ""
+
+    def write(self, text: str) -> None:
+        """Raise `DiskFailed`: there is no file."""
+        raise DiskFailed("", str(self.path), "the environment has no file of holds")
+
+    def requester(self) -> str:
+        """Return no user."""
+        return ""
+
+
+NO_POLICY_FILE = NoPolicyFile()
+
+
 def no_writable_kernel() -> WritableKernel | None:
     """Return None: no other kernel is known."""
     return None
@@ -570,3 +616,5 @@ class Backend:
     """Finds a kernel of another environment, which this user may change."""
     last_check: LastCheck = field(default_factory=NoLastCheck)
     """Keeps the rows of the last update check."""
+    policy: PolicyFile = NO_POLICY_FILE
+    """The holds and the minimum age. The active holds are among the limits, too."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from .hold_changes import HoldChange
 from .json_values import JsonShape
 from .plans import Change, HeldBack, Plan
 
@@ -17,14 +18,15 @@ CHANGE = JsonShape(
     optional=("startup_files",),
 )
 HELD_BACK = JsonShape(HeldBack, names={"kept_version": "stays", "how_to_unblock": "unlock"})
+HOLD_CHANGE = JsonShape(HoldChange)
 PLAN_NAMES = {"environment_fingerprint": "environment"}
 PLAN = JsonShape(
     Plan,
     names=PLAN_NAMES,
     computed=("id",),
     without=("restart", "kernels"),
-    optional=("notes",),
-    parts=(CHANGE, HELD_BACK),
+    optional=("notes", "holds"),
+    parts=(CHANGE, HELD_BACK, HOLD_CHANGE),
 )
 """Without what only one kernel knows: its restart, and other kernels."""
 

@@ -14,6 +14,7 @@ from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from .deprecation import renamed_attribute
+from .hold_changes import HoldChange
 from .html_repr import HtmlRepr
 from .kernels import Kernel, Restart
 from .text import join_names
@@ -149,6 +150,8 @@ class Plan(HtmlRepr):
     from_save_point: bool = False
     notes: tuple[str, ...] = ()
     """Sentences of its maker: how reliable the plan is, or why it has no changes."""
+    holds: tuple[HoldChange, ...] = ()
+    """The holds that it sets or removes; then it changes no package."""
     id: str = field(init=False)
 
     environment = renamed_attribute("environment", "environment_fingerprint")
@@ -177,10 +180,17 @@ class Plan(HtmlRepr):
             self.from_save_point,
             exact,
         ]
+        if self.holds:
+            whole.append([[hold.before, hold.after] for hold in self.holds])
         return hashlib.sha256(json.dumps(whole).encode()).hexdigest()[:16]
 
     def __bool__(self) -> bool:
-        return bool(self.changes)
+        return bool(self.changes or self.holds)
+
+    @property
+    def change_texts(self) -> tuple[str, ...]:
+        """Its changes of packages and of holds, one text each."""
+        return tuple(map(str, (*self.changes, *self.holds)))
 
     @property
     def pins(self) -> tuple[str, ...]:
@@ -221,7 +231,7 @@ class Plan(HtmlRepr):
         return sum(known) if len(known) == len(sizes) else None
 
     def __str__(self) -> str:
-        parts = [", ".join(map(str, self.changes)) or "nothing to change"]
+        parts = [", ".join(self.change_texts) or "nothing to change"]
         parts += [str(h) for h in self.held_back]
         if self.changes and self.restart is not None and self.restart.needed:
             parts.append(str(self.restart))

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from packaging.utils import NormalizedName
 
+from .hold_changes import HoldChange
 from .html_repr import HtmlRepr
 from .plans import Change, HeldBack, Plan
 
@@ -86,6 +87,16 @@ class Transaction(HtmlRepr):
         return self.plan.changes
 
     @property
+    def holds(self) -> tuple[HoldChange, ...]:
+        """The changes of holds of the plan."""
+        return self.plan.holds
+
+    @property
+    def change_texts(self) -> tuple[str, ...]:
+        """Its changes of packages and of holds, one text each."""
+        return self.plan.change_texts
+
+    @property
     def requester(self) -> str | None:
         """The user who requested it; None if that is unknown."""
         return self.requested_by or self.user
@@ -111,7 +122,7 @@ class Transaction(HtmlRepr):
             Outcome.OTHER_VERSION: "made by another version of pkgwidgets",
         }[self.outcome]
         why = f" ({self.error})" if self.error else ""
-        return f"{', '.join(map(str, self.changes))}: {ending}{why}"
+        return f"{', '.join(self.change_texts)}: {ending}{why}"
 
     def __repr__(self) -> str:
         return f"Transaction({self.id or 'none'} {self.outcome}: {self})"

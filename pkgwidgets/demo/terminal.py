@@ -78,7 +78,7 @@ def _show_undo(backend: Backend, write: Write) -> None:
 
 def _apply(backend: Backend, plan: Plan, write: Write) -> None:
     transaction = transactions.apply_and_follow(backend, plan)
-    write(f"  Done. {', '.join(map(str, transaction.changes))}.")
+    write(f"  Done. {', '.join(transaction.change_texts)}.")
 
 
 def _write_table(write: Write, head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

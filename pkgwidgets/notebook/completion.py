@@ -11,7 +11,9 @@ from pkgwidgets.core.plans import AllowPolicy, StepLimit
 
 Words = Sequence[str]
 
-_VERBS_OF_INSTALLED = frozenset({"packages", "list", "updates", "plan", "upgrade", "uninstall"})
+_VERBS_OF_INSTALLED = frozenset(
+    {"packages", "list", "updates", "plan", "upgrade", "uninstall", "hold", "unhold"}
+)
 """The verbs that take names of installed packages."""
 
 
@@ -62,6 +64,8 @@ _OPTION_VALUES: dict[str, Callable[[Words, CompletionSources], Words]] = {
     "--allow": lambda arguments, sources: get_args(AllowPolicy),
     "--step": lambda arguments, sources: get_args(StepLimit),
     "--version": _version_values,
+    "--reason": lambda arguments, sources: (),
+    "--until": lambda arguments, sources: (),
     "--python": lambda arguments, sources: (),
     "--index-url": lambda arguments, sources: (),
 }

@@ -13,6 +13,7 @@ from pkgwidgets.analysis.run_comparison import Rehearsal, Verdict
 from pkgwidgets.core.origins import Origin
 from pkgwidgets.core.packages import PackageInfo, PackageStatus, VersionStep
 from pkgwidgets.core.plans import Change
+from pkgwidgets.core.policy import ListedHold
 from pkgwidgets.core.transactions import Outcome, Transaction
 
 from .last_results import LastResults
@@ -49,6 +50,17 @@ CHANGES = {
     "transaction": "string",
 }
 """The result for each package of a transaction; its index is `name`."""
+
+HOLDS = {
+    "versions": "string",
+    "reason": "string",
+    "since": _TIME,
+    "until": "string",
+    "by": "string",
+    "source": "string",
+    "active": "boolean",
+}
+"""What limits versions; its index is `name`."""
 
 HISTORY = {
     "started": _TIME,
@@ -175,7 +187,7 @@ def history(transactions: Sequence[Transaction]) -> pd.DataFrame:
         "finished": [transaction.finished for transaction in rows],
         "seconds": [_seconds(transaction) for transaction in rows],
         "outcome": [transaction.outcome.value for transaction in rows],
-        "changes": [", ".join(map(str, transaction.changes)) for transaction in rows],
+        "changes": [", ".join(transaction.change_texts) for transaction in rows],
         "user": [transaction.user for transaction in rows],
         "requested_by": [transaction.requested_by for transaction in rows],
         "process": [transaction.process for transaction in rows],
@@ -186,6 +198,20 @@ def history(transactions: Sequence[Transaction]) -> pd.DataFrame:
         "error": [transaction.error for transaction in rows],
     }
     return _make_frame(columns, HISTORY, [transaction.id for transaction in rows], "transaction")
+
+
+def holds(rows: Sequence[ListedHold]) -> pd.DataFrame:
+    """Return what limits versions, a row per limit; `PackageService.holds` has the columns."""
+    columns: dict[str, list[Any]] = {
+        "versions": [row.versions for row in rows],
+        "reason": [row.reason or None for row in rows],
+        "since": [row.since for row in rows],
+        "until": [None if row.until is None else str(row.until) for row in rows],
+        "by": [row.by or None for row in rows],
+        "source": [row.source for row in rows],
+        "active": [row.is_active for row in rows],
+    }
+    return FullTextFrame(_make_frame(columns, HOLDS, [row.name for row in rows], "name"))
 
 
 def _make_frame(

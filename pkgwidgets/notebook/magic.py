@@ -28,6 +28,7 @@ from pkgwidgets.core.history import committed
 from pkgwidgets.core.interfaces import no_report
 from pkgwidgets.core.packages import PackageInfo
 from pkgwidgets.core.plans import Plan
+from pkgwidgets.core.policy import ListedHold
 from pkgwidgets.core.transactions import Transaction
 from pkgwidgets.operations.skip_failing import apply_without_failing
 from pkgwidgets.presentation import payloads
@@ -186,6 +187,19 @@ def _list_history(service: PackageService, request: Request) -> tuple[Transactio
     return service.values.history()
 
 
+def _hold(service: PackageService, request: Request) -> Transaction:
+    (name,) = request.names
+    return service.hold(name, request.versions, reason=request.reason, until=request.until)
+
+
+def _unhold(service: PackageService, request: Request) -> Transaction:
+    return service.unhold(request.names[0], request.versions)
+
+
+def _list_holds(service: PackageService, request: Request) -> tuple[ListedHold, ...]:
+    return service.values.holds()
+
+
 _VERBS: dict[str, Callable[[PackageService, Request], object]] = {
     "packages": _list_packages,
     "updates": _list_updates,
@@ -194,6 +208,9 @@ _VERBS: dict[str, Callable[[PackageService, Request], object]] = {
     "install": _apply_plan,
     "uninstall": _apply_plan,
     "undo": _apply_plan,
+    "hold": _hold,
+    "unhold": _unhold,
+    "holds": _list_holds,
     "history": _list_history,
 }
 
@@ -206,6 +223,8 @@ def _as_frame(request: Request, answer: Any) -> object:
             return frames.packages(answer)
         case "history":
             return frames.history(answer)
+        case "holds":
+            return frames.holds(answer)
         case "recover":
             print("There was nothing to recover." if answer is None else answer.message)
             return None
@@ -227,6 +246,8 @@ def _as_json(request: Request, answer: Any) -> dict[str, Any]:
                     payloads.transaction(transaction) for transaction in reversed(answer)
                 ]
             }
+        case "holds":
+            fields = {"holds": [payloads.hold(row) for row in answer]}
         case "recover":
             fields = {"recovered": answer and answer.id, "outcome": answer and answer.outcome}
         case _:

@@ -6,6 +6,7 @@ import importlib
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from datetime import date
 from functools import partial
 from operator import attrgetter
 from pathlib import Path
@@ -26,7 +27,7 @@ from pkgwidgets.core.plan_arguments import checked_step
 from pkgwidgets.core.plans import AllowPolicy, Plan, StepLimit
 from pkgwidgets.core.releases import Release
 from pkgwidgets.core.transactions import Transaction
-from pkgwidgets.operations import access, inventory, planning, preparation, recovery
+from pkgwidgets.operations import access, holds, inventory, planning, preparation, recovery
 from pkgwidgets.operations import transactions as operations
 from pkgwidgets.operations.dismissal import dismiss_note
 from pkgwidgets.operations.skip_failing import apply_without_failing
@@ -674,6 +675,70 @@ class PackageService:
         """
         return self.apply(self.plan_uninstall(names), report=report)
 
+    def hold(
+        self,
+        name: str,
+        versions: str | None = None,
+        *,
+        reason: str = "",
+        until: date | str | None = None,
+    ) -> Transaction:
+        """Hold a package at some versions (PEP 440), such as `<3`; by default at the installed one.
+
+        No plan gives it another version, until the day `until` begins. An installed version that
+        the hold forbids stays. `reason` is shown wherever the hold prevents an update. Holds are
+        kept in `pkgwidgets.toml` in the root folder of the environment, which you may edit. A
+        package can have several. `undo` takes the change back.
+
+        Raises `InvalidRequest`, `EnvironmentRefused`, `EnvironmentBusy`, and `PolicyUnreadable` if
+        the file has an error. Raises `PackageNotFound` if it is not installed and no versions are
+        given.
+
+        >>> done = service.hold("raintable", "<2.4", reason="charts.ipynb needs 2.0")
+        >>> service.plan_upgrade("raintable").pins
+        ()
+        >>> blocked_by = service.get_package("raintable", check_updates=True).blocked_by
+        >>> "charts.ipynb needs 2.0 (raintable<2.4)" in blocked_by
+        True
+        """
+        return self._apply_holds(
+            holds.plan_hold(self._backend, name, versions, reason=reason, until=until)
+        )
+
+    def unhold(self, name: str, versions: str | None = None) -> Transaction:
+        """Remove the holds of a package, or only the one with these versions.
+
+        Raises `InvalidRequest` if there is none, and the other errors of `hold`.
+
+        >>> done = service.hold("seedshelf")
+        >>> bool(service.plan_upgrade("seedshelf"))
+        False
+        >>> done = service.unhold("seedshelf")
+        >>> service.plan_upgrade("seedshelf").pins
+        ('seedshelf==1.4.2',)
+        """
+        return self._apply_holds(holds.plan_unhold(self._backend, name, versions))
+
+    def holds(self) -> pd.DataFrame:
+        """Return what limits versions: holds, the minimum age, and settings of uv and pip.
+
+        There is a row per limit, indexed by `name` (object), which is "" for all packages. Unknown
+        values are NA. Raises `PolicyUnreadable`. The columns, in order:
+
+        - `versions` (string): the allowed versions
+        - `reason` (string): why
+        - `since` (datetime64[ns, UTC]): when the hold was set
+        - `until` (string): the day on which it ends
+        - `by` (string): the user who set it
+        - `source` (string): the file or setting that has the limit
+        - `active` (boolean): False after the last day of a hold
+
+        >>> done = service.hold("raintable", "<3", reason="charts.ipynb", until="2999-12-31")
+        >>> service.holds().loc["raintable", ["versions", "reason", "until", "source"]].to_list()
+        ['<3', 'charts.ipynb', '2999-12-31', 'pkgwidgets.toml']
+        """
+        return frames.holds(self.values.holds())
+
     def history(self) -> pd.DataFrame:
         """Return the transactions, newest first, indexed by their id in `transaction` (object).
 
@@ -827,6 +892,10 @@ class PackageService:
                 self._backend, notebooks, root, progress, allow_untried=allow_untried, step=step
             )
         return self._with_restart(self._search_result.plan)
+
+    def _apply_holds(self, plan: Plan) -> Transaction:
+        """Apply a change of holds in this process: one small file needs no worker."""
+        return operations.apply_here(self._backend, plan)
 
     def _new_change_token(self) -> ChangeToken:
         transactions = self._backend.journal.folder("-").parent

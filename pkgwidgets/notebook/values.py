@@ -17,8 +17,9 @@ from pkgwidgets.core.events import Event, PackageChecked
 from pkgwidgets.core.interfaces import Backend, Report
 from pkgwidgets.core.packages import PackageInfo
 from pkgwidgets.core.plans import Plan
+from pkgwidgets.core.policy import ListedHold
 from pkgwidgets.core.transactions import Transaction
-from pkgwidgets.operations import inventory, undo
+from pkgwidgets.operations import holds, inventory, undo
 
 from . import rehearsal
 from .last_results import LastResults, Rows
@@ -84,6 +85,15 @@ class ServiceValues:
         True
         """
         return tuple(self._backend.journal.transactions())
+
+    def holds(self) -> tuple[ListedHold, ...]:
+        """Return the rows of `holds`.
+
+        >>> done = service.hold("raintable", "<3")
+        >>> str(service.values.holds()[0])
+        'raintable <3 (pkgwidgets.toml)'
+        """
+        return holds.list_holds(self._backend)
 
     def undo_refusals(self) -> Mapping[str, str]:
         """Return why recent transactions can no longer be undone, by id; without those that can.

@@ -82,7 +82,7 @@ def _unfinished_reason(backend: Backend, refusal: str) -> str | None:
     if transaction is not None:
         requester = requester_text(transaction.requester, transaction.process)
         by = f" by {requester}" if requester else ""
-        changes = shorten_names(tuple(map(str, transaction.changes)))
+        changes = shorten_names(transaction.change_texts)
     python = backend.environment.interpreter.python
     return (
         f"A change{by} is under way or was interrupted{f': {changes}' if changes else ''}. "

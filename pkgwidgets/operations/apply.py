@@ -34,7 +34,7 @@ from pkgwidgets.core.redaction import redact
 from pkgwidgets.core.text import shorten_names
 from pkgwidgets.core.transactions import Outcome, Transaction
 
-from . import access, lost_files, recovery, undo, verification
+from . import access, holds, lost_files, recovery, undo, verification
 from .incomplete import blocked_packages, raise_if_touched
 from .signals import defer_interrupts
 from .snapshot import changes_since_plan, check_unchanged
@@ -52,16 +52,24 @@ def apply_plan(
     """
     now = datetime.now(UTC)
     check_changeable(backend, plan)
-    names = shorten_names([change.name for change in plan.changes])
+    names = shorten_names(
+        [*(change.name for change in plan.changes), *(hold.name for hold in plan.holds)]
+    )
     with _locked(backend, f"{by} ({names}; started {now:%H:%M:%S} UTC)"):
         incomplete = recovery.recover_possible(backend)[1]
         _raise_if_blocked(backend, plan, incomplete)
-        check_unchanged(backend, plan)
+        if plan.holds:
+            holds.check_applicable(backend, plan)
+        else:
+            check_unchanged(backend, plan)
         transaction = _open_transaction(backend, plan)
         tagged_report = _tag_events(report, transaction.id)
         progress = _Progress(backend, transaction, incomplete)
         with _rollback_on_error(progress, tagged_report):
-            _apply_locked(progress, tagged_report)
+            if plan.holds:
+                _apply_holds(progress)
+            else:
+                _apply_locked(progress, tagged_report)
         with suppress(OSError):
             _prune_save_points(backend)
         backend.preparations.discard()
@@ -179,6 +187,21 @@ def _apply_locked(progress: _Progress, report: Report) -> None:
     with suppress(DiskFailed):  # without it, only an undo does not notice later changes
         save_point.record_result()
     record("VERIFIED")
+    record("COMMIT")
+
+
+def _apply_holds(progress: _Progress) -> None:
+    """Replace the file of holds; the caller rolls back after any exception."""
+    backend, record = progress.backend, progress.record
+    plan, transaction_id = progress.transaction.plan, progress.transaction.id
+    text = holds.edited_text(backend, plan)
+    save_point = backend.save_point(transaction_id)
+    record("LOCKED")
+    size = save_point.save([backend.policy.path])
+    record("SAVED", paths=1, bytes=size)
+    record("INTENT")
+    backend.policy.write(text)
+    record("INSTALLED")
     record("COMMIT")
 
 

@@ -29,9 +29,9 @@ def explain_blocked_version(
     answers: ProjectResults,
     resolutions: Resolutions,
 ) -> PlanImpossible:
-    """Return the error with the packages that forbid its version, and with what would help.
+    """Return the error with the packages and settings that forbid its version, and what would help.
 
-    Returns it unchanged if it is not about one exact version, or if no kept package forbids that.
+    Returns it unchanged if it is not about one exact version, or if none of them forbids that.
     """
     target = _exact_version(error.requirements)
     if target is None:
@@ -43,7 +43,8 @@ def explain_blocked_version(
         if owner in error.blockers
     }
     owners = dependency_graph.blockers(name, version, kept)
-    if not owners:
+    settings = dependency_graph.blockers(name, version, snapshot.settings)
+    if not owners and not settings:
         return error
     return PlanImpossible(
         error.requirements,
@@ -53,9 +54,12 @@ def explain_blocked_version(
             f"{snapshot.distributions[owner].name} {snapshot.versions[owner]}, which is installed, "
             f"requires {requirement}"
             for owner, requirement in owners.items()
-        ),
-        how_to_unblock=_how_to_unblock(name, version, snapshot, resolutions, tuple(owners)),
-        alternative=_compatible_release(name, snapshot, answers, kept),
+        )
+        + tuple(f"{owner} allows {requirement} only" for owner, requirement in settings.items()),
+        how_to_unblock=""
+        if settings
+        else _how_to_unblock(name, version, snapshot, resolutions, tuple(owners)),
+        alternative=_compatible_release(name, snapshot, answers, {**kept, **snapshot.settings}),
     )
 
 
@@ -101,7 +105,7 @@ def _compatible_release(
     answers: ProjectResults,
     kept: dependency_graph.ActiveRequirements,
 ) -> str:
-    """Return the newest release that no kept package forbids, if it is new; else ""."""
+    """Return the newest release that nothing forbids, if it is new; else ""."""
     answer = answers.get(name, ())
     if isinstance(answer, PkgwidgetsError):
         return ""

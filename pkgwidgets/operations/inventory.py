@@ -46,7 +46,8 @@ def get_package_by_id(backend: Backend, name: str, *, check_updates: bool = Fals
     if check_updates:
         return check_for_updates(backend, name)[0]
     installed = backend.environment.distributions()
-    return PackageRowBuilder.of(backend, installed).row(_lookup(name, installed))
+    rows = PackageRowBuilder.of(backend, installed, with_limits=False)
+    return rows.row(_lookup(name, installed))
 
 
 def check_for_updates(

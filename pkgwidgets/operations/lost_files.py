@@ -38,7 +38,7 @@ def saved_files_lost(backend: Backend, transaction: Transaction) -> SavedFilesLo
     return SavedFilesLost(
         transaction.id,
         str(backend.journal.folder(transaction.id)),
-        tuple(map(str, plan.changes)),
+        plan.change_texts,
         verification.missing_changes(backend, plan),
         _repair_command(backend, plan),
     )

@@ -70,10 +70,14 @@ class PackageRowBuilder:
         """Return the builder of an environment: the last one, if nothing changed since.
 
         A row without an answer of the index depends on no limits: they need not be read for it.
+        Raises `PolicyUnreadable` only if they are.
         """
         history = backend.journal.transactions()
         builder = _LAST_BUILDERS.get(backend.environment)
-        limits = backend.limits() if with_limits or builder is None else builder.limits
+        if with_limits:
+            limits = backend.limits()
+        else:
+            limits = NO_LIMITS if builder is None else builder.limits
         if builder is None or not builder.is_current(installed, history, limits):
             interpreter, incomplete = backend.environment.interpreter, incomplete_packages(backend)
             builder = cls(installed, interpreter, history, limits, incomplete)

@@ -27,7 +27,7 @@ from pkgwidgets.core.transactions import Outcome, Transaction
 from pkgwidgets.core.version_steps import exceeds
 from pkgwidgets.core.versions import version_step
 
-from . import undo
+from . import holds, undo
 from .breakages import failed_upgrades
 from .held_back import HeldBackReport
 from .plan_builder import (
@@ -246,9 +246,11 @@ def plan_undo(
     `InvalidRequest` if no committed transaction has this id. Also with the reason if it cannot be
     undone exactly: another build, an edited file, another Python, a damaged save point.
     """
-    snapshot = EnvironmentSnapshot.of(backend)
     history = backend.journal.transactions()
     undone = _get_undoable(history, transaction)
+    if undone.holds:
+        return holds.plan_undo(backend, undone, history)
+    snapshot = EnvironmentSnapshot.of(backend)
     reasons = undo.refusal_reasons(backend, undone, history)
     if reasons:
         raise undo.refusal(undone, reasons, history)

@@ -69,6 +69,16 @@ def apply_and_follow(backend: Backend, plan: Plan, report: Report = no_report) -
     return replace(done, plan=plan)
 
 
+def apply_here(backend: Backend, plan: Plan) -> Transaction:
+    """Apply a change of holds in this process, and return its transaction.
+
+    It is over in a moment, so that it needs no worker. An interrupted one is rolled back later.
+    """
+    if not plan:
+        return apply_and_follow(backend, plan)
+    return apply.apply_plan(backend, plan)
+
+
 def start(backend: Backend, plan: Plan, *, requested_by: str = "") -> str:
     """Start to apply a plan in a worker and return the id of the transaction.
 

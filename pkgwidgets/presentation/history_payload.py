@@ -52,7 +52,7 @@ def _entry(transaction: Transaction) -> dict[str, Any]:
         "started": started.isoformat(),
         "seconds": None if finished is None else (finished - started).total_seconds(),
         "outcome": outcome_word(transaction),
-        "changes": [str(change) for change in transaction.changes],
+        "changes": list(transaction.change_texts),
         "who": " · ".join(filter(None, [transaction.requester, transaction.process])),
         "error": "" if was_cancelled(transaction) else transaction.error or "",
     }

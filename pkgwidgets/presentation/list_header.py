@@ -30,7 +30,7 @@ def recovery_notice(recovered: tuple[Transaction, ...]) -> str:
     rolled_back = [entry for entry in recovered if entry.outcome in UNCHANGED_OUTCOMES]
     if not rolled_back:
         return ""
-    changes = "; ".join(", ".join(map(str, transaction.changes)) for transaction in rolled_back)
+    changes = "; ".join(", ".join(transaction.change_texts) for transaction in rolled_back)
     subject = "change" if len(rolled_back) == 1 else "changes"
     verb = "was" if len(rolled_back) == 1 else "were"
     return f"The interrupted {subject} ({changes}) {verb} rolled back."

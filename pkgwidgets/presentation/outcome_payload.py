@@ -33,7 +33,7 @@ def outcome_payload(transaction: Transaction, *, is_undo: bool = False) -> dict[
             *([] if named else map(str, changes)),
             *(f"{clause}." for clause in clauses),
         ],
-        "undo": undo_label(is_undo=is_undo) if changes else "",
+        "undo": undo_label(is_undo=is_undo) if transaction.plan else "",
         "undo_id": transaction.id,
     }
 
@@ -47,10 +47,10 @@ def unchanged_payload(kind: str, text: str) -> dict[str, Any]:
 def _line(transaction: Transaction, *, is_undo: bool) -> str:
     """Return `22 changes done`, or the changes themselves if they are few."""
     changes = transaction.changes
-    if not changes:
+    if not transaction.plan:
         return f"{outcome_text(transaction)} There was nothing to change."
     is_redo = not is_undo and bool(transaction.plan.undoes)
     verb = "undone" if is_undo else "redone" if is_redo else "done"
     if len(changes) > _MAX_NAMED_CHANGES:
         return f"{count_noun(len(changes), 'change')} {verb}"
-    return f"{capitalize_first(verb)}: {', '.join(map(str, changes))}"
+    return f"{capitalize_first(verb)}: {', '.join(transaction.change_texts)}"

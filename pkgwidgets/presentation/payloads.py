@@ -15,8 +15,9 @@ from pkgwidgets.core.events import Event
 from pkgwidgets.core.json_values import JsonShape
 from pkgwidgets.core.kernels import Restart
 from pkgwidgets.core.packages import PackageInfo
-from pkgwidgets.core.plan_json import CHANGE, HELD_BACK, PLAN_NAMES
+from pkgwidgets.core.plan_json import CHANGE, HELD_BACK, HOLD_CHANGE, PLAN_NAMES
 from pkgwidgets.core.plans import Plan
+from pkgwidgets.core.policy import ListedHold
 from pkgwidgets.core.transactions import Outcome, Transaction
 
 from .hints import Face, held_back_text, hint_text
@@ -45,15 +46,16 @@ PLAN = JsonShape(
     names=PLAN_NAMES,
     computed=("id", "download_size", "warnings"),
     without=("kernels",),
-    parts=(CHANGE, HELD_BACK, RESTART),
+    parts=(CHANGE, HELD_BACK, HOLD_CHANGE, RESTART),
 )
 TRANSACTION = JsonShape(
     Transaction,
-    computed=("changes", "held_back", "undoes"),
+    computed=("changes", "held_back", "holds", "undoes"),
     without=("plan", "failure", "dismissed"),
-    parts=(CHANGE, HELD_BACK),
+    parts=(CHANGE, HELD_BACK, HOLD_CHANGE),
 )
 RESULT = JsonShape(Result)
+HOLD = JsonShape(ListedHold, names={"is_active": "active"})
 
 
 def error(exception: PkgwidgetsError, face: Face) -> _Json:
@@ -76,6 +78,12 @@ def plan(value: Plan) -> _Json:
 def restart(value: Restart) -> _Json:
     """Return as JSON whether a kernel must restart, and why."""
     return RESTART.to_json(value)
+
+
+def hold(value: ListedHold) -> _Json:
+    """Return a hold, or another limit on versions, as JSON: its days as texts."""
+    days = {"until": None if value.until is None else value.until.isoformat()}
+    return {**HOLD.to_json(value), **days}
 
 
 def transaction(value: Transaction) -> _Json:

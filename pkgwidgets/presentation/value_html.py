@@ -20,7 +20,9 @@ from .html_table import escape_text, html_table
 
 def plan_html(plan: Plan) -> str:
     """Return a plan as an HTML table of its changes; below it, what is held back and why."""
-    parts = [_changes_html(plan.changes)] if plan.changes else [_line_html("Nothing to change.")]
+    parts = [_changes_html(plan.changes)] if plan.changes else []
+    parts += [_line_html(capitalize_first(f"{hold}.")) for hold in plan.holds]
+    parts = parts or [_line_html("Nothing to change.")]
     parts += [_line_html(str(held_back)) for held_back in plan.held_back]
     parts += [_line_html(f"{warning}.") for warning in plan.warnings]
     if plan.changes and plan.restart is not None:
@@ -33,10 +35,11 @@ def plan_html(plan: Plan) -> str:
 
 def transaction_html(transaction: Transaction) -> str:
     """Return a transaction as HTML: its changes and its outcome."""
-    if not transaction.changes:
+    if not transaction.plan:
         return _line_html("Nothing to change.")
-    parts = [
-        _changes_html(transaction.changes),
+    parts = [_changes_html(transaction.changes)] if transaction.changes else []
+    parts += [
+        *(_line_html(capitalize_first(f"{hold}.")) for hold in transaction.holds),
         _line_html(f"{outcome_text(transaction)} {transaction.id}"),
     ]
     if transaction.error:

@@ -394,3 +394,41 @@ def test_demo_in_a_terminal_prints_the_example_upgrade(run: Run, tmp_path: Path)
     done = subprocess.run(argv, capture_output=True, text=True, check=False, cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert "raintable 2.0.0 → 2.4.0" in done.stdout
+
+
+# --- holds
+
+
+def test_hold_is_listed_obeyed_and_undone(run: Run, service: PackageService) -> None:
+    held = run("hold", "raintable", "<2.4", "--reason", "charts need 2.0")
+    assert held.returncode == 0, held.stderr
+    assert "Done. hold raintable<2.4." in held.stdout
+    assert "charts need 2.0" in rows(run("holds"))["raintable"]
+    (hold, *_) = answer(run("holds", "--json"))["holds"]
+    assert (hold["name"], hold["versions"], hold["until"]) == ("raintable", "<2.4", None)
+    assert "charts need 2.0 (raintable<2.4)" in rows(run("updates", "raintable"))["raintable"]
+    assert run("plan", "raintable").returncode == 3
+    refused = run("upgrade", "raintable", "--version", "2.4.0", "--yes")
+    assert refused.returncode == 2
+    assert "allows raintable<2.4 only" in refused.stderr
+    undo = run("undo", "--yes")
+    assert "Unhold raintable<2.4." in undo.stdout
+    assert "raintable" not in rows(run("holds"))
+    assert run("unhold", "raintable").returncode == 2
+    assert service.plan_upgrade("raintable").pins == ("raintable==2.4.0",)
+
+
+def test_hold_again_has_nothing_to_do(run: Run) -> None:
+    assert run("hold", "seedshelf", "--until", "2999-01-01").returncode == 0
+    again = run("hold", "seedshelf", "--until", "2999-01-01")
+    assert again.returncode == 3
+    assert "held already" in again.stdout
+    assert answer(run("unhold", "seedshelf", "--json"))["transaction"]["holds"] != []
+
+
+def test_broken_file_of_holds_is_named(run: Run, service: PackageService) -> None:
+    (service.prefix / "pkgwidgets.toml").write_text("[[hold]\n", "utf-8")
+    done = run("updates")
+    assert done.returncode == 2
+    assert "pkgwidgets.toml, line 1 cannot be used" in done.stderr
+    assert run("packages").returncode == 0

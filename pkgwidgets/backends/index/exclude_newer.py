@@ -8,23 +8,10 @@ from datetime import UTC, datetime, time, timedelta
 
 from packaging.utils import NormalizedName, canonicalize_name
 
+from pkgwidgets.core.durations import parse_duration
 from pkgwidgets.core.releases import Release
 
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
-_UNITS = {
-    "w": timedelta(weeks=1),
-    "d": timedelta(days=1),
-    "h": timedelta(hours=1),
-    "m": timedelta(minutes=1),
-    "s": timedelta(seconds=1),
-}
-_ISO = re.compile(
-    r"P(?:(?P<w>\d+)W)?(?:(?P<d>\d+)D)?(?:T(?:(?P<h>\d+)H)?(?:(?P<m>\d+)M)?(?:(?P<s>\d+)S)?)?",
-    re.ASCII | re.IGNORECASE,
-)
-_FRIENDLY = re.compile(
-    r"(\d+)\s*(weeks?|w|days?|d|hours?|hrs?|h|minutes?|mins?|m|seconds?|secs?|s)"
-)
 
 
 class ExcludeNewer:
@@ -73,16 +60,5 @@ def parse_cutoff(text: str) -> datetime | None:
             return cutoff if cutoff.tzinfo is not None else None
     except ValueError:
         return None
-    duration = _parse_duration(text)
+    duration = parse_duration(text)
     return None if duration is None else datetime.now(UTC) - duration
-
-
-def _parse_duration(text: str) -> timedelta | None:
-    iso = _ISO.fullmatch(text)
-    if iso is not None:
-        parts = [(count, unit) for unit, count in iso.groupdict().items() if count]
-    elif re.fullmatch(rf"(?:{_FRIENDLY.pattern}[\s,]*)+", text.lower()):
-        parts = [(count, unit[0]) for count, unit in _FRIENDLY.findall(text.lower())]
-    else:
-        return None
-    return sum((int(count) * _UNITS[unit] for count, unit in parts), timedelta()) if parts else None

@@ -1,0 +1,181 @@
+"""What the people of an environment decided: holds, and a minimum age of releases.
+
+They are kept in `pkgwidgets.toml` in the root folder of the environment; `policy_text` reads it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from packaging.specifiers import SpecifierSet
+from packaging.utils import NormalizedName, canonicalize_name
+
+from .html_repr import HtmlRepr
+from .limits import Limit, Limits
+from .releases import Release
+from .text import escape_hidden, format_day
+
+POLICY_FILE = "pkgwidgets.toml"
+"""The name of the file, in the root folder of the environment."""
+_MAX_REASON_CHARACTERS = 200
+_DAY_NAMES = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Hold(HtmlRepr):
+    """A limit on the versions of one project, with who set it and why.
+
+    `versions` is a specifier (PEP 440), such as `<3`. The hold ends when the day `until` begins.
+    `since` is in UTC. Unknown values are None or "".
+
+    >>> done = service.hold("raintable", "<3", reason="charts.ipynb needs 2")
+    >>> service.values.holds()[0].versions
+    '<3'
+    """
+
+    name: str
+    versions: str
+    reason: str = ""
+    until: date | None = None
+    since: datetime | None = None
+    by: str = ""
+
+    @property
+    def id(self) -> NormalizedName:
+        """The normalized name of the project (PEP 503)."""
+        return canonicalize_name(self.name)
+
+    @property
+    def requirement(self) -> str:
+        """The hold as a requirement: `pandas<3`."""
+        return f"{self.id}{self.versions}"
+
+    def is_active(self, today: date) -> bool:
+        """Tell whether the hold has not ended."""
+        return self.until is None or today < self.until
+
+    def is_same(self, other: Hold) -> bool:
+        """Tell whether both limit the same project to the same versions."""
+        return self.id == other.id and SpecifierSet(self.versions) == SpecifierSet(other.versions)
+
+    @property
+    def setting(self) -> str:
+        """The hold as the owner of a limit: its days, the user who set it, and why."""
+        since = f" since {format_day(self.since)}" if self.since is not None else ""
+        by = f" by {_one_line(self.by)}" if self.by else ""
+        until = f" until {self.until}" if self.until is not None else ""
+        reason = f": {_one_line(self.reason)}" if self.reason else ""
+        return f"a hold{since}{by}{until}{reason}"
+
+    def __str__(self) -> str:
+        return f"{self.name}{self.versions}, {self.setting}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ListedHold(HtmlRepr):
+    """A hold, or another limit on versions, as a list of them shows it.
+
+    `source` names the file, variable or setting that has it. `name` is "" if it is for all
+    projects. `is_active` is False after the last day of a hold.
+
+    >>> done = service.hold("raintable", "<3")
+    >>> hold = service.values.holds()[0]
+    >>> hold.name, hold.versions, hold.is_active
+    ('raintable', '<3', True)
+    """
+
+    name: str
+    versions: str
+    source: str
+    reason: str = ""
+    since: datetime | None = None
+    until: date | None = None
+    by: str = ""
+    is_active: bool = True
+
+    def __str__(self) -> str:
+        reason = f": {self.reason}" if self.reason else ""
+        return f"{self.name or 'all packages'} {self.versions} ({self.source}){reason}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MinimumAge:
+    """The age that a release needs before a plan takes it, with exceptions.
+
+    The exception of a project precedes that of its index. `text` is the age as text.
+    """
+
+    age: timedelta = timedelta()
+    text: str = ""
+    packages: Mapping[NormalizedName, timedelta] = field(default_factory=dict)
+    indexes: Mapping[str, timedelta] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return any((self.age, *self.packages.values(), *self.indexes.values()))
+
+    def age_for(self, name: NormalizedName, index: str = "") -> timedelta:
+        """Return the age that releases of a project on an index need."""
+        of_index = self.indexes.get(index.rstrip("/"), self.age)
+        return self.packages.get(name, of_index)
+
+    def why_young(
+        self, name: NormalizedName, release: Release, now: datetime, index: str = ""
+    ) -> str:
+        """Return why a release is too young, such as `2 days old: held until …`; "" if it is not.
+
+        Without an upload time the age is unknown, so that the release is held, too.
+        """
+        age = self.age_for(name, index)
+        if not age:
+            return ""
+        if release.uploaded is None:
+            return "held: the index gives no upload time"
+        try:
+            free = release.uploaded + age
+        except OverflowError:
+            return f"{_age_text(now - release.uploaded)} old: held"
+        if free <= now:
+            return ""
+        return f"{_age_text(now - release.uploaded)} old: held until {_day_text(free, now)}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Policy:
+    """Everything that the file says. `advisories` is its table of this name, unchecked."""
+
+    holds: tuple[Hold, ...] = ()
+    minimum_age: MinimumAge = MinimumAge()
+    advisories: Mapping[str, Any] = field(default_factory=dict)
+
+    def active_holds(self, today: date) -> tuple[Hold, ...]:
+        """Return the holds that have not ended."""
+        return tuple(hold for hold in self.holds if hold.is_active(today))
+
+    def add_to(self, limits: Limits, today: date | None = None) -> Limits:
+        """Return limits with the active holds among their constraints."""
+        holds = self.active_holds(today or datetime.now().astimezone().date())
+        added = (Limit(requirement=hold.requirement, setting=hold.setting) for hold in holds)
+        return replace(limits, constraints=(*limits.constraints, *added)) if holds else limits
+
+
+NO_POLICY = Policy()
+
+
+def _one_line(text: str) -> str:
+    return escape_hidden(" ".join(text.split()))[:_MAX_REASON_CHARACTERS]
+
+
+def _age_text(age: timedelta) -> str:
+    hours = max(0, int(age.total_seconds() // 3600))
+    number, unit = (hours, "hour") if hours < 48 else (hours // 24, "day")
+    return f"{number} {unit}" if number == 1 else f"{number} {unit}s"
+
+
+def _day_text(moment: datetime, now: datetime) -> str:
+    """Return the day of a moment; its name is enough within the next six days."""
+    day = moment.astimezone(UTC)
+    name = _DAY_NAMES[day.weekday()]
+    return name if moment - now < timedelta(days=6) else f"{name} {day:%Y-%m-%d}"
