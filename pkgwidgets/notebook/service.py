@@ -737,6 +737,8 @@ class PackageService:
         >>> service.holds().loc["raintable", ["versions", "reason", "until", "source"]].to_list()
         ['<3', 'charts.ipynb', '2999-12-31', 'pkgwidgets.toml']
         """
+        from . import frames
+
         return frames.holds(self.values.holds())
 
     def history(self) -> pd.DataFrame:
