@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from pkgwidgets.core.policy import ListedHold
     from pkgwidgets.core.releases import Release
     from pkgwidgets.core.transactions import Outcome, Transaction
+    from pkgwidgets.core.unlocking import Unlock
     from pkgwidgets.core.versions import compare_versions
     from pkgwidgets.notebook.service import PackageService
     from pkgwidgets.widgets.panel import PackagePanel
@@ -96,6 +97,7 @@ __all__ = [
     "TooLate",
     "Transaction",
     "TransactionError",
+    "Unlock",
     "Variable",
     "Verdict",
     "VerificationFailed",
@@ -115,6 +117,7 @@ _MODULES = {
     "core.policy": ("ListedHold",),
     "core.releases": ("Release",),
     "core.transactions": ("Outcome", "Transaction"),
+    "core.unlocking": ("Unlock",),
     "core.versions": ("compare_versions",),
     "notebook.service": ("PackageService",),
     "widgets.panel": ("PackagePanel",),

@@ -33,6 +33,7 @@ SERVICE = {
     "list_events": "transaction",
     "list_recovered": "",
     "list_releases": "name, *, report=None",
+    "list_unlocks": "*, report=None",
     "list_variables": "",
     "plan_install": "requirement, allow='dependencies', *, report=None",
     "plan_known_good": "notebook, *, report=None",

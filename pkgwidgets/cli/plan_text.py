@@ -63,6 +63,11 @@ def apply_command(request: Request) -> str:
     return shlex.join([*words, *request.names])
 
 
+def upgrade_command(names: Sequence[str], request: Request) -> str:
+    """Return the command that upgrades packages in the environment of a request."""
+    return shlex.join(["pkgwidgets", "upgrade", *_global_options(request), *names])
+
+
 def done_parts(
     transaction: Transaction, history: Sequence[Transaction], request: Request
 ) -> Iterator[Part]:

@@ -24,11 +24,12 @@ from pkgwidgets.operations import access, inventory, recovery, undo
 from pkgwidgets.operations import holds as holds_of
 from pkgwidgets.operations import transactions as operations
 from pkgwidgets.operations.skip_failing import plan_without_failing
+from pkgwidgets.operations.unlocking import find_unlocks
 from pkgwidgets.presentation import payloads
 
 from . import tables
 from .console import Console, Part
-from .plan_text import apply_command, done_parts, plan_parts, uv_commands
+from .plan_text import apply_command, done_parts, plan_parts, upgrade_command, uv_commands
 
 DONE = 0
 FAILED = 1
@@ -69,6 +70,11 @@ def updates(request: Request, console: Console) -> int:
     count = count_noun(len(newer), "update") if newer else "no updates"
     summary = f"{_package_count(rows, backend)}: {count} on {backend.index.url}"
     console.show(*table, f"{summary}, {len(unknown)} unknown" if unknown else summary)
+    if not request.names and not console.json and any(row.blocked_by for row in newer):
+        with console.reporting() as report:
+            unlocks = find_unlocks(backend, limit=1, report=report)
+        for unlock in unlocks:
+            console.show(f"{unlock}: `{upgrade_command(unlock.names, request)}`.")
     has_errors = any(row.error for row in unknown)
     return FAILED if has_errors and len(unknown) == len(rows) else DONE
 

@@ -334,6 +334,24 @@ def dependencies(
     return frozenset(closure)
 
 
+def roots(required: ActiveRequirements) -> frozenset[NormalizedName]:
+    """Return the distributions that no other one requires, except ones in a circle with them."""
+    owners = reverse_requirements(required)
+
+    def is_root(name: NormalizedName) -> bool:
+        pending, seen = [name], {name}
+        circle = dependencies([name], required) if name in owners else frozenset()
+        while pending:
+            above = owners.get(pending.pop(), {}).keys() - seen
+            if not above <= circle:
+                return False
+            seen |= above
+            pending += above
+        return True
+
+    return frozenset(filter(is_root, required))
+
+
 def dependents(
     names: Collection[NormalizedName], required: ActiveRequirements
 ) -> tuple[NormalizedName, ...]:

@@ -54,6 +54,8 @@ class Distribution:
     summary: str = ""
     links: tuple[tuple[str, str], ...] = ()
     """Labels and URLs of web pages, http and https only."""
+    license: str = ""
+    """The SPDX expression (PEP 639), else what the classifiers or the old field say."""
     requested: bool = False
     origin: Origin = Origin.INDEX
     location: str = ""

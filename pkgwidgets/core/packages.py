@@ -12,6 +12,7 @@ from packaging.version import Version
 
 from .html_repr import HtmlRepr
 from .origins import Origin
+from .project_links import find_change_log
 
 
 class PackageStatus(StrEnum):
@@ -68,6 +69,8 @@ class PackageInfo(HtmlRepr):
     origin: Origin = Origin.INDEX
     summary: str = ""
     links: tuple[tuple[str, str], ...] = ()
+    license: str = ""
+    """The SPDX expression of its licence (PEP 639), else what older metadata says of it."""
     error: str | None = None
     failed_change: str = ""
     """Why its last change failed and was rolled back, so that it is intact; "" once dismissed."""
@@ -78,6 +81,11 @@ class PackageInfo(HtmlRepr):
     def id(self) -> NormalizedName:
         """The normalised name."""
         return canonicalize_name(self.name)
+
+    @property
+    def change_log(self) -> str:
+        """The address of its change log, by the well-known labels of links (PEP 753); or ""."""
+        return find_change_log(self.links)
 
     @property
     def has_failed_change(self) -> bool:

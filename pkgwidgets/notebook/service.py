@@ -27,10 +27,12 @@ from pkgwidgets.core.plan_arguments import checked_step
 from pkgwidgets.core.plans import AllowPolicy, Plan, StepLimit
 from pkgwidgets.core.releases import Release
 from pkgwidgets.core.transactions import Transaction
+from pkgwidgets.core.unlocking import Unlock
 from pkgwidgets.operations import access, holds, inventory, planning, preparation, recovery
 from pkgwidgets.operations import transactions as operations
 from pkgwidgets.operations.dismissal import dismiss_note
 from pkgwidgets.operations.skip_failing import apply_without_failing
+from pkgwidgets.operations.unlocking import find_unlocks
 from pkgwidgets.presentation.value_html import register_renderers
 
 from . import notebook_path, rehearsal
@@ -230,6 +232,18 @@ class PackageService:
         from . import frames
 
         return frames.packages(self.values.updates(name, refresh, report=report))
+
+    def list_unlocks(self, *, report: Report | None = None) -> tuple[Unlock, ...]:
+        """Return the upgrades that free other packages from what blocks their latest releases.
+
+        The ones that free most come first, three at most. Each is confirmed by a plan: the package
+        that blocks, and those that it alone blocks, upgraded together. Nothing is changed.
+
+        >>> [str(unlock) for unlock in service.list_unlocks()]
+        ['allotboard blocks 1 package: upgrade it to 1.67.0 to free raintable']
+        """
+        with reporting(report) as progress:
+            return find_unlocks(self._backend, report=progress)
 
     def get_dependencies(self, name: str) -> PackageDependencies:
         """Return what a package requires, what requires it, and its size on disk in bytes.

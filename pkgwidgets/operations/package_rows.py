@@ -195,17 +195,39 @@ class PackageRowBuilder:
             blocked_by=", ".join(f"{owner} ({why})" for owner, why in newest.blockers.items()),
             released=None if latest is None else latest.uploaded,
             status=status,
-            requested=distribution.requested,
+            requested=self._is_requested(distribution),
             installed=distribution.installed,
             last_upgraded=self.upgrade_times.get(name),
             install_path=distribution.path.parent,
             origin=distribution.origin,
             summary=distribution.summary,
             links=distribution.links,
+            license=distribution.license,
             error=redact("; ".join(filter(None, (failed, newest.problem)))) or None,
             failed_change=redact(self._failure_note(distribution)),
             has_incomplete_rollback=is_incomplete,
         )
+
+    def _is_requested(self, distribution: Distribution) -> bool:
+        """Return whether a package was installed for the user.
+
+        uv marks everything that a lock file or a requirements file lists. Where all are marked, the
+        marks say nothing, and the packages that no other one requires count as requested.
+        """
+        if self._roots is None:
+            return distribution.requested
+        return distribution.id in self._roots
+
+    @cached_property
+    def _roots(self) -> frozenset[NormalizedName] | None:
+        """The packages that no other requires, where all are marked as requested; else None."""
+        distributions = dependency_graph.readable_distributions(self.installed)
+        if len(distributions) < 2 or not all(d.requested for d in distributions.values()):
+            return None
+        required = dependency_graph.active_requirements(
+            self.installed, self._interpreter.markers, self.limits.requires_of
+        )
+        return dependency_graph.roots(required)
 
     def _newest(self, distribution: Distribution, answer: ProjectResult | None) -> _Newest:
         """Find the latest and the newest compatible release in an answer."""

@@ -38,7 +38,9 @@ class Result:
 
 
 PACKAGE = JsonShape(
-    PackageInfo, computed=("id", "update_available"), without=("has_incomplete_rollback",)
+    PackageInfo,
+    computed=("id", "update_available", "change_log"),
+    without=("has_incomplete_rollback",),
 )
 RESTART = JsonShape(Restart, without=("required", "reasons"))
 PLAN = JsonShape(

@@ -62,8 +62,16 @@ def detail(info: PackageInfo) -> Payload:
         "upgraded": _timestamp(info.last_upgraded),
         "path": escape_hidden(str(info.install_path or "")),
         "changeable": is_changeable(info),
-        "links": [[escape_hidden(label), url] for label, url in info.links],
+        "license": info.license,
+        "links": _links(info),
     }
+
+
+def _links(info: PackageInfo) -> list[list[str]]:
+    """Return labels and addresses; the change log comes first, under one name."""
+    change_log = info.change_log
+    others = [[escape_hidden(label), url] for label, url in info.links if url != change_log]
+    return [["Change log", change_log], *others] if change_log else others
 
 
 def is_changeable(info: PackageInfo) -> bool:

@@ -228,6 +228,13 @@ def test_upgrade_of_everything_can_skip_what_fails(run: Run, service: PackageSer
     assert version(service, "harvestscale") == "3.2.0"
 
 
+def test_updates_offer_the_upgrade_that_frees_others(run: Run) -> None:
+    shown = run("updates")
+    assert "allotboard blocks 1 package: upgrade it to 1.67.0 to free raintable: " in shown.stdout
+    assert shown.stdout.rstrip().endswith(" allotboard raintable`.")
+    assert "frees" not in run("updates", "--json").stdout
+
+
 def test_install_and_uninstall_change_the_environment(
     run: Run, service: PackageService, garden: Demo
 ) -> None:

@@ -149,6 +149,7 @@ def test_row_details_have_dates_path_and_links() -> None:
         "installed": 1772366400,
         "upgraded": 1772366400,
         "path": "/env/lib",
+        "license": "",
         "links": [["Home", "https://example.invalid/"]],
         "changeable": True,
     }

@@ -12,7 +12,15 @@ from pkgwidgets.core.text import escape_hidden
 
 _MAX_HEAD_BYTES = 4 << 20
 """Longer than the headers of any METADATA file."""
-_FIELDS = frozenset(["name", "version", "summary", "requires-dist", "project-url", "home-page"])
+_FIELDS = frozenset(
+    (
+        *("name", "version", "summary", "requires-dist", "project-url", "home-page"),
+        *("license-expression", "license", "classifier"),
+    )
+)
+_LICENSE_CLASSIFIER = "License :: "
+_MAX_LICENSE_CHARACTERS = 100
+"""Characters of a licence; the old field often has the whole text of the licence instead."""
 _MAX_SUMMARY_CHARACTERS = 512
 _MAX_LINKS = 20
 _WEB_SCHEMES = ("http://", "https://")
@@ -35,6 +43,7 @@ class Description(TypedDict):
     version: Version
     summary: str
     links: tuple[tuple[str, str], ...]
+    license: str
 
 
 def describe(headers: Headers, file: str) -> Description:
@@ -56,6 +65,7 @@ def describe(headers: Headers, file: str) -> Description:
         "version": version,
         "summary": escape_hidden(headers.get("summary", [""])[0][:_MAX_SUMMARY_CHARACTERS]),
         "links": _project_links(headers),
+        "license": escape_hidden(_license(headers)),
     }
 
 
@@ -76,6 +86,21 @@ def parse(raw: bytes) -> Headers:
         if colon and (name := field.strip().lower()) in _FIELDS:
             headers.setdefault(name, []).append(value.strip())
     return headers
+
+
+def _license(headers: Headers) -> str:
+    """Return the licence: an SPDX expression (PEP 639), else classifiers, else the old field."""
+    classifiers = (
+        text.rpartition(" :: ")[2]
+        for text in headers.get("classifier", ())
+        if text.startswith(_LICENSE_CLASSIFIER) and text != "License :: OSI Approved"
+    )
+    candidates = (
+        headers.get("license-expression", [""])[0],
+        ", ".join(dict.fromkeys(classifiers)),
+        headers.get("license", [""])[0],
+    )
+    return next((text for text in candidates if 0 < len(text) <= _MAX_LICENSE_CHARACTERS), "")
 
 
 def _project_links(headers: Headers) -> tuple[tuple[str, str], ...]:

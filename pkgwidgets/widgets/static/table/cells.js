@@ -16,6 +16,7 @@ import { suggestedVersion } from "./rows.js";
  * @property {number} [upgraded] the same
  * @property {string} [path]
  * @property {string} [size]
+ * @property {string} [license]
  * @property {boolean} [changeable]
  * @property {[string, string][]} [links] texts and addresses
  * @property {string[]} [requires]
@@ -140,6 +141,7 @@ function detailCell(row, { readOnly, more = {}, picked, unfolded }) {
       fact("Installed", more.installed && agoNode(more.installed, row.requested ? ", requested" : "")),
       fact("Last upgraded", more.upgraded && agoNode(more.upgraded)),
       fact("Size", more.size),
+      fact("License", more.license),
       fact("Origin", row.origin !== "index" && row.origin),
       fact("Loaded", row.loaded === row.version && "in this kernel"),
       fact("In", more.path)),
