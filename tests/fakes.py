@@ -669,7 +669,7 @@ class FakeIndex:
         self, query: IndexQuery, report: Report = no_report
     ) -> Mapping[NormalizedName, Sequence[Release] | PkgwidgetsError]:
         answers: dict[NormalizedName, Sequence[Release] | PkgwidgetsError] = {}
-        for name in query.names:
+        for name in query.names if not query.cached else ():  # it has no cache
             self.requests.append(name)
             answers[name] = _down_to(self._answer(name), partial(query.stop_at, name))
             report(

@@ -11,6 +11,7 @@ import os
 import secrets
 import shutil
 import subprocess
+import sys
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -22,6 +23,7 @@ from typing import Any
 from lean_jupyter import command
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
+import pkgwidgets
 from pkgwidgets.demo.lab import free_port
 
 ARTEFACTS = Path(__file__).parent / "artefacts"
@@ -159,6 +161,7 @@ def serve_front_end(home: Path, app: str = "lab") -> Iterator[Lab]:
         file = home / "settings" / "@jupyterlab" / f"{plugin}.jupyterlab-settings"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(settings))
+    copy_labextension(home / "labextensions")
     lab = Lab(f"http://127.0.0.1:{free_port()}", secrets.token_hex(8), work, app)
     log = home / "log"
     with log.open("wb") as out:
@@ -170,6 +173,14 @@ def serve_front_end(home: Path, app: str = "lab") -> Iterator[Lab]:
             yield lab
         finally:
             _end(process)
+
+
+def copy_labextension(folder: Path) -> None:
+    """Copy JupyterLab's extension from this checkout: the installed copy may be older."""
+    source = Path(pkgwidgets.__file__).parent
+    copy = folder / "pkgwidgets"
+    shutil.copytree(source / "labextension", copy)
+    shutil.copytree(source / "widgets" / "static", copy / "static" / "views")
 
 
 def environment_of(home: Path) -> dict[str, str]:
@@ -204,7 +215,13 @@ def _argv(lab: Lab) -> list[str]:
         *("--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}", "--ServerApp.port_retries=0"),
         *(f"--IdentityProvider.token={lab.token}", f"--ServerApp.root_dir={lab.folder}"),
         *("--ServerApp.allow_root=True", f"--{exposes}.expose_app_in_browser=True"),
+        *(f"--{exposes}.labextensions_path={path}" for path in _labextension_paths(lab)),
     )
+
+
+def _labextension_paths(lab: Lab) -> list[str]:
+    installed = Path(sys.prefix) / "share" / "jupyter" / "labextensions"
+    return [str(lab.folder.parent / "labextensions"), str(installed)]
 
 
 def _wait_until_up(lab: Lab, process: subprocess.Popen[bytes], log: Path) -> None:

@@ -28,12 +28,14 @@ class IndexQuery:
 
     The answer of a project holds its releases from the newest down to the first that `stop_at`
     accepts, that one included. Versions that `skip_version` accepts may be left out. By default
-    all releases are wanted. With `refresh` no cached answer counts as fresh.
+    all releases are wanted. With `refresh` no cached answer counts as fresh. With `cached` only the
+    projects with a fresh cached answer are answered, and no index is asked.
     """
 
     names: Collection[NormalizedName]
     _: KW_ONLY
     refresh: bool = False
+    cached: bool = False
     stop_at: StopAt = never
     skip_version: SkipVersion = never
 

@@ -30,12 +30,13 @@ class DemoIndex:
     """A simple index (PEP 503, 691) for tests and demonstrations; a context manager.
 
     `requests` are the requested paths so far, in order. While `down` is true every answer is 503.
-    Thread-safe.
+    `fresh_seconds` is how long its pages may be reused without a request. Thread-safe.
     """
 
     def __init__(self, wheels: Iterable[BuiltWheel] = ()) -> None:
         self.requests: list[str] = []
         self.down = False
+        self.fresh_seconds = 0
         self._wheels: dict[str, BuiltWheel] = {}
         self._lock = Lock()
         self._server: _Server | None = None
@@ -115,7 +116,7 @@ class DemoIndex:
             if content_type == index_pages.JSON
             else index_pages.projects_html
         )
-        return _page_response(write(names), content_type)
+        return self._page_response(write(names), content_type)
 
     def _project_page(self, name: str, content_type: str) -> _Response:
         wheels = [wheel for wheel in self._wheels.values() if wheel.id == name]
@@ -126,7 +127,12 @@ class DemoIndex:
             if content_type == index_pages.JSON
             else index_pages.project_html
         )
-        return _page_response(write(name, wheels), content_type)
+        return self._page_response(write(name, wheels), content_type)
+
+    def _page_response(self, text: str, content_type: str) -> _Response:
+        fresh = f"max-age={self.fresh_seconds}" if self.fresh_seconds else "no-cache"
+        headers = {"Cache-Control": fresh, "Vary": "Accept"}
+        return _Response(HTTPStatus.OK, text.encode(), content_type, headers)
 
     def _file_response(self, filename: str) -> _Response:
         wheels = self._wheels
@@ -150,11 +156,6 @@ class _Response:
     @property
     def etag(self) -> str:
         return f'"{hashlib.sha256(self.body).hexdigest()[:32]}"'
-
-
-def _page_response(text: str, content_type: str) -> _Response:
-    headers = {"Cache-Control": "no-cache", "Vary": "Accept"}
-    return _Response(HTTPStatus.OK, text.encode(), content_type, headers)
 
 
 def _matches(etag: str, etags: str) -> bool:

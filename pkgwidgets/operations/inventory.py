@@ -119,6 +119,17 @@ def _report_rows(rows: tuple[PackageInfo, ...], report: Report) -> tuple[Package
     return rows
 
 
+def known_updates(backend: Backend) -> tuple[PackageInfo, ...]:
+    """List the updates that fresh cached answers of the index show; the index is not asked."""
+    installed = backend.environment.distributions()
+    rows = PackageRowBuilder.of(backend, installed)
+    projects = [name for name, distribution in installed.items() if _can_check(distribution)]
+    query = IndexQuery(projects, cached=True, stop_at=rows.can_stop_at, skip_version=rows.can_skip)
+    answers = backend.index.releases_of(query)
+    infos = (rows.row(name, answer) for name, answer in answers.items())
+    return tuple(info for info in infos if info.update_available)
+
+
 def get_relations(backend: Backend, name: str) -> PackageDependencies:
     """Return the dependencies, dependents and size of a package; raises `PackageNotFound`."""
     installed = backend.environment.distributions()

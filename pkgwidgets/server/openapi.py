@@ -127,6 +127,7 @@ def _read_paths() -> dict[str, Any]:
                 success(updates=array_of("Package")),
                 _query_parameter("name", NAME),
                 _query_parameter("refresh", flag),
+                _query_parameter("cached", flag),
             )
         },
     }

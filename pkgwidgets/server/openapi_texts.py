@@ -208,6 +208,7 @@ PARAMETERS = {
     "kernelspec": "The name of a kernel specification.",
     "name": "Check only this package, and answer it even if it has no update.",
     "refresh": "Ignore cached answers of the index.",
+    "cached": "Do not ask the index: answer the updates that are known from fresh answers.",
     "check_updates": "Ask the index for updates.",
     "Prefer": "`respond-async` answers 202 with a `Location` at once (RFC 7240).",
     "package": "The name of an installed package, in any spelling.",

@@ -28,8 +28,17 @@ def write_notebook(lab: Lab, garden: Demo, name: str, *cells: str) -> None:
 
     pkgwidgets and its dependencies are not installed there, but are on the kernel's path.
     """
+    head = HEAD.format(url=garden.index_url).strip()
+    write_garden_notebook(lab, garden, name, head, *cells)
+
+
+def write_garden_notebook(
+    lab: Lab, garden: Demo, name: str, *cells: str, has_pkgwidgets: bool = True
+) -> None:
+    """Write a notebook whose kernel runs in the garden and has its index."""
     links = []
-    for number, place in enumerate((Path(pkgwidgets.__file__).parent.parent, _libraries())):
+    places = (_libraries(), *((Path(pkgwidgets.__file__).parent.parent,) * has_pkgwidgets))
+    for number, place in enumerate(places):
         # By another name: what is in a folder called site-packages is installed.
         link = lab.folder.parent / f"lent-{number}"
         if not link.exists():
@@ -42,15 +51,17 @@ def write_notebook(lab: Lab, garden: Demo, name: str, *cells: str) -> None:
         "env": {
             "PYTHONPATH": ":".join(links),
             "PYTHONDONTWRITEBYTECODE": "1",
+            "UV_DEFAULT_INDEX": garden.index_url,
             "PATH": f"{Path(uv.find_uv_bin()).parent}:/usr/bin:/bin",
         },
     }
-    folder = lab.folder.parent / "data" / "kernels" / "garden"
+    kernel = "garden" if has_pkgwidgets else "bare-garden"
+    folder = lab.folder.parent / "data" / "kernels" / kernel
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "kernel.json").write_text(json.dumps(spec))
-    lab.write(name, HEAD.format(url=garden.index_url).strip(), *cells)
+    lab.write(name, *cells)
     content = nbformat.read(lab.folder / name, as_version=4)  # type: ignore[no-untyped-call]
-    content.metadata["kernelspec"] = {"name": "garden", "display_name": "Garden"}
+    content.metadata["kernelspec"] = {"name": kernel, "display_name": "Garden"}
     nbformat.write(content, lab.folder / name)  # type: ignore[no-untyped-call]
 
 

@@ -533,6 +533,24 @@ def test_skipped_version_is_requested_when_it_is_needed(
     assert len(server.requests) == 2
 
 
+def test_cached_query_answers_what_is_fresh_and_asks_nothing(
+    server: FakeServer, index: SimpleIndex
+) -> None:
+    query = IndexQuery([PEA], cached=True)
+    assert index.releases_of(query) == {}
+    assert server.requests == []
+    serve_versions(server, "1.0")
+    assert len(releases(index, "pea")) == 1
+    answer = index.releases_of(query)[PEA]
+    assert not isinstance(answer, PkgwidgetsError)
+    assert [str(release.version) for release in answer] == ["1.0"]
+    assert len(server.requests) == 1
+    server.headers["Cache-Control"] = "no-cache"
+    index.releases_of(IndexQuery([PEA], refresh=True))
+    assert index.releases_of(query) == {}
+    assert len(server.requests) == 2
+
+
 def test_page_with_no_store_is_not_cached(server: FakeServer, index: SimpleIndex) -> None:
     serve_versions(server, "1.0")
     server.headers["Cache-Control"] = "max-age=600, no-store"

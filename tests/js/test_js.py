@@ -17,6 +17,8 @@ import pytest
 from pkgwidgets.widgets.assets import STATIC, bundle
 
 HERE = Path(__file__).parent
+LABEXTENSION = STATIC.parent.parent / "labextension" / "static"
+FILES = sorted([*STATIC.rglob("*.js"), *LABEXTENSION.glob("*.js")])
 VIEWS = sorted(
     file.relative_to(STATIC).with_suffix("").as_posix()
     for file in STATIC.rglob("*.js")
@@ -60,7 +62,7 @@ def test_bundled_view_is_valid_javascript(view: str, tmp_path: Path) -> None:
     run("node", "--check", joined)
 
 
-@pytest.mark.parametrize("file", sorted(STATIC.rglob("*.js")), ids=lambda file: file.name)
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
 def test_every_file_enables_type_checking(file: Path) -> None:
     assert file.read_text("utf-8").startswith("// @ts-check\n")
 
@@ -75,7 +77,7 @@ def test_function_names_are_unique_across_files() -> None:
 
 @pytest.mark.slow
 def test_linter_reports_no_errors(tools: Path) -> None:
-    run(tools / "oxlint", "--config", "oxlint.json", "--deny-warnings", STATIC, HERE)
+    run(tools / "oxlint", "--config", "oxlint.json", "--deny-warnings", STATIC, LABEXTENSION, HERE)
 
 
 @pytest.mark.slow

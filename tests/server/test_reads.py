@@ -77,6 +77,25 @@ async def test_updates_of_one_name_request_only_its_project(ask: Ask, default_ga
     }
 
 
+async def test_known_updates_are_answered_without_a_request(ask: Ask, default_garden: Demo) -> None:
+    assert (await ask("GET", "packages/updates?cached=true")).json["updates"] == []
+    default_garden.index.fresh_seconds = 600
+    assert default_garden.index.requests == []
+    await ask("GET", "packages/updates")
+    default_garden.index.requests.clear()
+    answer = await ask("GET", "packages/updates?cached=true")
+    assert {(row["id"], row["latest_version"]) for row in answer.json["updates"]} >= {
+        ("seedshelf", "1.4.2"),
+        ("raintable", "3.1.0"),
+    }
+    assert default_garden.index.requests == []
+
+
+async def test_known_updates_of_one_name_are_refused(ask: Ask) -> None:
+    answer = await ask("GET", "packages/updates?cached=true&name=seedshelf")
+    assert (answer.status, answer.code) == (422, "invalid-request")
+
+
 async def test_packages_with_unknown_updates_are_listed(ask: Ask, default_garden: Demo) -> None:
     default_garden.index.down = True
     answer = await ask("GET", "packages/updates")

@@ -112,6 +112,12 @@ class MultiIndex:
         # Links are read last: until then no answer is final.
         report_progress = _without_answers(report) if self._links else report
         answers = self._ask_indexes(query_filter, report_progress)
+        if query.cached:  # a project that is missing may be on an index that was not asked
+            return {
+                name: answer
+                for name, answer in answers.items()
+                if not isinstance(answer, ProjectNotFound)
+            }
         if self._links:
             answers = self._add_links(query, answers)
         for project in answers if self._links else ():

@@ -109,7 +109,7 @@ class SimpleIndex:
                 to_fetch.append(name)
             else:
                 yield name, _release_list(entry)
-        if not to_fetch:
+        if query.cached or not to_fetch:
             return
         usable = {
             name: entry for name, entry in cached.items() if self._reaches(name, entry, query)

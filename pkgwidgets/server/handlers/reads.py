@@ -7,6 +7,7 @@ from functools import partial
 
 from tornado.iostream import StreamClosedError
 
+from pkgwidgets.core.errors import InvalidRequest
 from pkgwidgets.core.interfaces import Backend
 from pkgwidgets.core.names import checked_name
 from pkgwidgets.core.transactions import Transaction
@@ -79,12 +80,18 @@ class PackageByIdHandler(BaseHandler):
 class UpdatesHandler(BaseHandler):
     """`GET packages/updates`: check all packages or one for updates."""
 
-    arguments = frozenset({"name", "refresh"})
+    arguments = frozenset({"name", "refresh", "cached"})
 
     @requires_read
     async def get(self) -> None:
-        """Answer the rows that have an update or an error; for a name, its row."""
+        """Answer the rows that have an update or an error; for a name, its row.
+
+        With `cached=true` the index is not asked: the answer has the updates that are known.
+        """
         value, refresh = self.query_argument("name"), self.query_flag("refresh")
+        cached = self.query_flag("cached")
+        if cached and (refresh or value is not None):
+            raise InvalidRequest("cached", None, "give it without name and refresh")
         name = None if value is None else checked_name(value)
         selector = self.kernel_selector()
 
@@ -92,13 +99,16 @@ class UpdatesHandler(BaseHandler):
             backend = await self.context.environments.of(selector)
 
             def build_response() -> JsonResponse:
+                if cached:
+                    known = inventory.known_updates(backend)
+                    return JsonResponse.of({"updates": [payloads.package(info) for info in known]})
                 packages = inventory.check_for_updates(backend, name, refresh=refresh)
                 shown = [info for info in packages if name or info.update_available or info.error]
                 return JsonResponse.of({"updates": [payloads.package(info) for info in shown]})
 
             return await run_in_thread(build_response)
 
-        key = ("updates", name, refresh, selector)
+        key = ("updates", name, refresh, cached, selector)
         await self.write_json(await self.context.coalescer.run(key, build_in_thread))
 
 

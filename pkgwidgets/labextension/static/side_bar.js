@@ -1,0 +1,141 @@
+// @ts-check
+// What the side bar shows: the packages of the active notebook's kernel, one place for each open notebook.
+
+import { within } from "./kernel_messages.js";
+import { showKernelPanel } from "./kernel_panel.js";
+import { noteOf, showRestPanel } from "./rest_way.js";
+import { loadShared } from "./shared.js";
+import { widen } from "./width.js";
+
+const NO_NOTEBOOK = "Open a notebook to see the packages of its kernel.";
+const OPENING = "Opening…";
+const FAILED = "The panel cannot be shown here. Display PackagePanel() in a cell.";
+const READY_MILLISECONDS = 5_000;
+const RESTARTING = new Set(["restarting", "autorestarting"]);
+
+/** Fills the side bar, and follows the active notebook. */
+export async function followNotebooks({ bar, tracker, scope, lumino, placeOf, onChanged = () => {} }) {
+  addStyle();
+  const outputarea = await loadShared(scope, "@jupyterlab/outputarea");
+  const places = new Map();
+  const empty = createPlace(lumino, null);
+  empty.say(NO_NOTEBOOK);
+  bar.addWidget(empty.host);
+
+  function placeFor(notebook) {
+    if (!notebook) return empty;
+    if (!places.has(notebook)) {
+      const place = createPlace(lumino, { notebook, outputarea, placeOf, isSeen: () => bar.isVisible && tracker.currentWidget === notebook, onChanged });
+      places.set(notebook, place);
+      bar.addWidget(place.host);
+      notebook.disposed.connect(() => {
+        places.delete(notebook);
+        place.close();
+      });
+    }
+    return places.get(notebook);
+  }
+
+  function show({ wide = false } = {}) {
+    if (!bar.isVisible || bar.isDisposed) return;
+    const shown = placeFor(tracker.currentWidget);
+    for (const place of [empty, ...places.values()]) place.host.setHidden(place !== shown);
+    if (wide) widen(bar);
+    shown.fill();
+  }
+
+  tracker.currentChanged.connect(() => show());
+  return { show };
+}
+
+// One notebook's part of the side bar. It is filled when it is first seen, and again when its kernel is another one.
+function createPlace({ Panel, Widget }, of) {
+  const host = new Panel();
+  host.addClass("pkgw-side-place");
+  const note = Object.assign(document.createElement("p"), { className: "pkgw-side-note" });
+  note.setAttribute("role", "status");
+  const noteWidget = new Widget({ node: note });
+  host.addWidget(noteWidget);
+  const session = of?.notebook.sessionContext;
+  const place = { host, fill, say, close };
+  let turn = 0;
+  let isStale = true;
+  /** @type {{ dispose: () => void } | null} */
+  let rest = null;
+
+  function say(text) {
+    note.textContent = text;
+    note.hidden = !text;
+  }
+
+  function empty() {
+    rest?.dispose();
+    rest = null;
+    for (const shown of host.widgets.filter((widget) => widget !== noteWidget)) shown.dispose();
+  }
+
+  async function fill() {
+    if (!of || !isStale) return;
+    isStale = false;
+    const mine = ++turn;
+    const isCurrent = () => mine === turn && !host.isDisposed;
+    empty();
+    say(OPENING);
+    await within(READY_MILLISECONDS, session.ready);
+    const kernel = session.session?.kernel;
+    const { rendermime } = of.notebook.content;
+    const reason = await showKernelPanel({ kernel, rendermime, host, outputarea: of.outputarea, memory: sessionStorage, isCurrent });
+    if (!isCurrent()) return;
+    say(noteOf(reason));
+    if (reason) await fillOverRest(reason, isCurrent);
+    of.onChanged();
+  }
+
+  async function fillOverRest(reason, isCurrent) {
+    const element = document.createElement("div");
+    const widget = new Widget({ node: element });
+    host.addWidget(widget);
+    try {
+      const opened = await showRestPanel(element, of.placeOf(of.notebook), reason);
+      const dispose = () => {
+        opened.dispose();
+        widget.dispose();
+      };
+      if (isCurrent()) rest = { dispose };
+      else dispose();
+    } catch (error) {
+      console.error(error);
+      widget.dispose();
+      if (isCurrent()) say(`${noteOf(reason)} ${FAILED}`);
+    }
+  }
+
+  function refill() {
+    isStale = true;
+    if (of.isSeen()) fill();
+  }
+
+  let isRestarting = false;
+  function onStatus(_, status) {
+    const wasRestarting = isRestarting;
+    isRestarting = RESTARTING.has(status);
+    if (status === "dead" || (wasRestarting && !isRestarting)) refill();
+  }
+
+  function close() {
+    turn += 1;
+    session?.kernelChanged.disconnect(refill);
+    session?.statusChanged.disconnect(onStatus);
+    empty();
+    host.dispose();
+  }
+
+  session?.kernelChanged.connect(refill);
+  session?.statusChanged.connect(onStatus);
+  return place;
+}
+
+function addStyle() {
+  const href = new URL("./side_bar.css", import.meta.url).href;
+  if (!document.querySelector(`link[href="${href}"]`)) document.head.append(Object.assign(document.createElement("link"), { rel: "stylesheet", href }));
+}

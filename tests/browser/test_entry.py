@@ -1,0 +1,127 @@
+"""*Packages* in the toolbar, the palette, the Kernel menu and the side bar."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from browser import garden_kernel
+from browser.panel_notebook import PanelNotebook
+from jupyterlab_server import Lab, serve_front_end, take_picture
+from playwright.sync_api import Browser, Locator, expect
+
+from pkgwidgets import demo
+from pkgwidgets.demo import Demo
+
+pytestmark = pytest.mark.slow
+
+LOOP = "import time\nwhile True:\n    time.sleep(0.1)"
+PALETTE = "apputils:activate-command-palette"
+NAME = "entry.ipynb"
+
+
+@pytest.fixture(scope="module")
+def garden() -> Iterator[Demo]:
+    with demo.start() as running:
+        running.index.fresh_seconds = 600
+        yield running
+
+
+@pytest.fixture(scope="module", params=["lab", "notebook"])
+def front_end(
+    request: pytest.FixtureRequest, garden: Demo, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Lab]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("UV_DEFAULT_INDEX", garden.index_url)
+        with serve_front_end(tmp_path_factory.mktemp("home"), request.param) as running:
+            yield running
+
+
+class SideBar(PanelNotebook):
+    """A notebook in a window of its own, with the side bar."""
+
+    @property
+    def panel(self) -> Locator:
+        return self.page.locator(".pkgw-side-place:not(.lm-mod-hidden)")
+
+    @property
+    def opener(self) -> Locator:
+        return self.page.locator(".jp-NotebookPanel-toolbar [data-command='pkgwidgets:open']")
+
+    def open(self) -> None:
+        """Open the side bar by the button of the toolbar."""
+        self.opener.click()
+
+    def version(self, name: str) -> Locator:
+        return self.row(name).locator(".pkgw-c-version")
+
+    def upgrade_and_undo(self, picture: str) -> None:
+        """Plan an upgrade, apply it and undo it, each with a click."""
+        expect(self.version("seedshelf")).to_have_text("1.4.1")
+        self.button("Upgrade seedshelf").click()
+        expect(self.button("Apply")).to_be_enabled()
+        take_picture(self.page, f"{picture}-plan")
+        self.button("Apply").click()
+        expect(self.version("seedshelf")).to_have_text("1.4.2")
+        self.button("Undo").click()
+        expect(self.button("Redo")).to_be_visible()
+        expect(self.version("seedshelf")).to_have_text("1.4.1")
+
+
+@pytest.fixture
+def notebook(front_end: Lab, garden: Demo, chromium: Browser) -> Iterator[SideBar]:
+    garden_kernel.write_garden_notebook(front_end, garden, NAME, "1 + 1", LOOP)
+    opened = SideBar(chromium, front_end, NAME)
+    yield opened
+    opened.close()
+    front_end.end_kernels()
+
+
+def test_toolbar_opens_the_panel_beside_the_notebook(notebook: SideBar, front_end: Lab) -> None:
+    expect(notebook.opener).to_have_text("Packages")
+    notebook.open()
+    notebook.wait_until_checked()
+    take_picture(notebook.page, f"entry-{front_end.app}")
+    box = notebook.panel.bounding_box()
+    assert box is not None
+    assert box["width"] >= 480
+    notebook.upgrade_and_undo(f"entry-{front_end.app}")
+    expect(notebook.run(0)).to_contain_text("2")
+    prompt = notebook.page.locator(".jp-Notebook .jp-InputPrompt").first
+    expect(prompt).to_have_text("[1]:")  # opening it was no execution of the notebook's
+
+
+def test_known_updates_are_counted_on_the_button(notebook: SideBar, garden: Demo) -> None:
+    notebook.open()
+    notebook.wait_until_checked()
+    asked = len(garden.index.requests)
+    notebook.page.reload()
+    notebook.wait_until_idle()
+    expect(notebook.opener).to_have_text("Packages · 7 updates")
+    assert len(garden.index.requests) == asked
+
+
+def test_palette_and_menu_open_the_panel(notebook: SideBar, front_end: Lab) -> None:
+    notebook.execute(PALETTE)
+    field = notebook.page.locator(".lm-CommandPalette-input")
+    field.fill("open packages")
+    entry = notebook.page.locator(".lm-CommandPalette-item[data-command='pkgwidgets:open']")
+    expect(entry).to_be_visible()
+    take_picture(notebook.page, f"palette-{front_end.app}")
+    field.press("Enter")
+    expect(notebook.row("seedshelf")).to_be_visible()
+    notebook.page.locator(".lm-MenuBar-item", has_text="Kernel").click()
+    item = notebook.page.locator(".lm-Menu-item[data-command='pkgwidgets:open']")
+    expect(item).to_have_text("Packages…")
+    take_picture(notebook.page, f"menu-{front_end.app}")
+
+
+def test_panel_opens_and_changes_packages_while_a_cell_runs(
+    notebook: SideBar, front_end: Lab
+) -> None:
+    notebook.run(1)
+    expect(notebook.page.locator(".jp-Notebook .jp-InputPrompt").nth(1)).to_have_text("[*]:")
+    notebook.open()
+    notebook.wait_until_checked()
+    notebook.upgrade_and_undo(f"busy-{front_end.app}")
+    expect(notebook.page.locator(".jp-Notebook .jp-InputPrompt").nth(1)).to_have_text("[*]:")
