@@ -23,7 +23,7 @@ SCRIPTS = {file.name: file.read_text("utf-8") for file in STATIC.rglob("*.js")}
 LABELS = dict(re.findall(r'^  (\w+): "([^"]+)",$', SCRIPTS["labels.js"], re.MULTILINE))
 TITLES = re.findall(r'\btitle: "([^"]+)"', SCRIPTS["rows.js"])
 """The names of chips and columns."""
-NAMES = {*LABELS.values(), *SENT_LABELS, *TITLES, "Filter"}
+NAMES = {*LABELS.values(), *SENT_LABELS, *TITLES, "Filter", "Packages"}
 
 OLD_NAMES = (
     "Plan…",
