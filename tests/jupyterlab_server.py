@@ -215,13 +215,15 @@ def _argv(lab: Lab) -> list[str]:
         *("--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}", "--ServerApp.port_retries=0"),
         *(f"--IdentityProvider.token={lab.token}", f"--ServerApp.root_dir={lab.folder}"),
         *("--ServerApp.allow_root=True", f"--{exposes}.expose_app_in_browser=True"),
-        *(f"--{exposes}.labextensions_path={path}" for path in _labextension_paths(lab)),
+        *_labextension_options(lab, {exposes, "LabApp"}),
     )
 
 
-def _labextension_paths(lab: Lab) -> list[str]:
+def _labextension_options(lab: Lab, apps: set[str]) -> list[str]:
+    """Return the options that name the extensions; beside Notebook, JupyterLab serves settings."""
     installed = Path(sys.prefix) / "share" / "jupyter" / "labextensions"
-    return [str(lab.folder.parent / "labextensions"), str(installed)]
+    paths = (lab.folder.parent / "labextensions", installed)
+    return [f"--{app}.labextensions_path={path}" for app in sorted(apps) for path in paths]
 
 
 def _wait_until_up(lab: Lab, process: subprocess.Popen[bytes], log: Path) -> None:

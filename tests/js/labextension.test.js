@@ -58,6 +58,7 @@ test("the badge counts updates that are known, and nothing when it cannot", asyn
   assert.equal(await countUpdates(PLACE, answer({ ok: true, json: async () => ({ updates }) })), 2);
   assert.deepEqual(asked, [["http://host/base/pkgwidgets/packages/updates?cached=true&kernel=k", "token t"]]);
   assert.equal(await countUpdates(PLACE, answer({ ok: false })), 0);
+  assert.equal(await countUpdates({ baseUrl: "http://host/" }, () => assert.fail()), 0);
   assert.equal(await countUpdates(PLACE, () => Promise.reject(new Error("gone"))), 0);
   assert.deepEqual([0, 1, 7].map(badgeText), ["", "1 update", "7 updates"]);
 });

@@ -26,6 +26,7 @@ export const badgeText = (count) => (count === 1 ? "1 update" : count > 1 ? `${c
  * @param {typeof fetch} [ask]
  */
 export async function countUpdates(place, ask = fetch) {
+  if (!place.kernelId && !place.kernelspec) return 0; // the server would answer for its own environment
   /** @type {Record<string, string>} */
   const headers = place.token ? { Authorization: `token ${place.token}` } : {};
   try {

@@ -25,11 +25,13 @@ export function placeOf(notebook, { baseUrl, token }) {
 /** Keeps the number of known updates; `onChange` is called when it changes. */
 export function createBadge(tracker, count, onChange) {
   const badge = { isOn: true, count: 0, update };
+  let turn = 0;
   async function update() {
+    const mine = ++turn;
     const notebook = tracker.currentWidget;
     const isShown = badge.isOn && notebook && document.visibilityState !== "hidden";
     const found = isShown ? await count(notebook) : badge.isOn ? badge.count : 0;
-    if (found === badge.count || (isShown && notebook !== tracker.currentWidget)) return;
+    if (mine !== turn || found === badge.count) return;
     badge.count = badge.isOn ? found : 0;
     onChange();
   }
