@@ -1,113 +1,250 @@
-"""The update check against `uv pip list --outdated`, in one paired run: A B A B, medians, ratios.
+"""The update check, the listing and a plan: against uv, the earlier build, and half the packages.
 
-    python tests/benchmarks/check.py [--pages DIR] [--environment TAR] [--pairs 5] [--large 5000]
+    python tests/benchmarks/check.py [--pages DIR] [--environment TAR] [--pairs 5]
 
 DIR holds one `<id>.json.gz` a project, its PEP 691 page; TAR the `*.dist-info` folders of an
 environment that has them. Without them, pages and an environment of the same sizes are made here.
-The index is served on loopback by a process of its own, 30 ms away, with ETags and gzip. Ours runs
-in a process that has imported it, as a kernel has; uv is started each time, as it always is.
+The index is served on loopback by a process of its own, 30 ms away, with ETags and gzip.
+
+Each measurement is a process of its own, as a user starts one: it imports pandas, then pkgwidgets,
+creates a service, and asks for DataFrames. Only the call itself is measured, with what it imports.
+uv is started each time, as it always is.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
+import atexit
 import os
-import subprocess
-import sys
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import replace
+from functools import cache, partial
 from pathlib import Path
-from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
-from statistics import median
-from time import perf_counter, process_time
 
-import uv
-from index_server import (
-    make_environment,
-    make_pages,
-    serve_pages,
-)
+from builds import Build, builds, scratch
+from hot_functions import hot_functions
+from index_server import make_environment, make_pages, serve_pages, serve_wheels
+from measure import Cost, paired
 from packaging.version import Version
-
-from pkgwidgets.connect import connect
-from pkgwidgets.operations import inventory
+from table import Row, lines, row
+from user_process import (
+    IMPORTED_BEFORE,
+    START,
+    World,
+    average,
+    caches_of,
+    empty_caches,
+    total,
+)
 
 PROJECTS = 388
-AIMS = {
-    "cold": 0.8,
-    "revalidating": 0.8,
-    "fresh cache": 0.05,
-    "fresh, new kernel": None,
-    "listing": 0.8,
-    "listing, pip": None,
-}
-GROWING = ("cold", "revalidating", "fresh cache", "listing")
-Answers = dict[str, str]
+FEWER = 286
+AIM_MIB = 100
+AGAIN = 5
+"""Calls whose average is the cost of a call in a process that made it before."""
+PROFILED = f"{IMPORTED_BEFORE}{START}for _ in range(int(sys.argv[3])): service.check_for_updates()"
+OUTDATED = ("list", "--outdated")
+DRY_RUN = ("install", "--dry-run", "--upgrade-package", "project-7", "project-7")
+Sides = dict[str, Callable[[], Cost]]
+_servers = ExitStack()
+"""The servers that this process started."""
+atexit.register(_servers.close)
 
 
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """The cost of one run: seconds, processor seconds and peak memory in MiB."""
+def rows(pairs: int) -> list[Row]:
+    """Measure the rows."""
+    many, fewer, double = world(PROJECTS), world(FEWER), world(2 * PROJECTS)
+    return [
+        *_network_rows(many, double, pairs, f"{PROJECTS} projects"),
+        *_network_rows(fewer, None, pairs, f"{FEWER} projects"),
+        *_fresh_rows(many, double, pairs),
+        *_listing_rows(many, double, pairs),
+        *_plan_rows(pairs),
+    ]
 
-    seconds: float
-    processor: float
-    memory: float
+
+def profile() -> str:
+    """Return the functions that take most processor seconds of a first and of a cold check."""
+    python, place = builds().now.python, world(PROJECTS)
+    arguments = [str(place.python), place.url]
+    texts = []
+    for name, calls in (("cold", "1"), ("first in a new process", "1"), ("again, 20 times", "21")):
+        variables = {"XDG_CACHE_HOME": str(scratch() / "profiled")}
+        hot = hot_functions(python, PROFILED, scratch(), [*arguments, calls], env=variables)
+        texts.append(f"  {name}\n{hot}")
+    return "\n".join(texts)
+
+
+def _network_rows(place: World, double: World | None, pairs: int, what: str) -> list[Row]:
+    """Return the rows of a check without a cache, and of one that asks again."""
+    cold = _both(lambda build: place.ours(build, empty_caches(), "check")[1])
+    cold["peer"] = lambda: place.uv(empty_caches(), *OUTDATED)
+    again: Sides = {
+        "ours": partial(_asked_again, place, builds().now),
+        "before": partial(_asked_again, place, builds().before),
+        "peer": lambda: place.uv(caches_of(place), *OUTDATED),
+    }
+    if double is not None:
+        cold["large"] = lambda: double.ours(builds().now, empty_caches(), "check")[1]
+        again["large"] = partial(_asked_again, double, builds().now)
+    cold_costs, again_costs = paired(pairs, cold), paired(pairs, again)
+    found = [
+        row(f"cold check, {what}", cold_costs, part="seconds", against="peer", aim=0.6),
+        row(f"cold check, {what}", cold_costs, part="processor", against="peer", aim=0.6),
+        row(f"revalidating, {what}", again_costs, part="seconds", against="peer", aim=0.3),
+    ]
+    if double is None:
+        return found
+    memory = row(f"peak memory, {what}", cold_costs, part="memory", against="peer", aim=1)
+    return [
+        *found,
+        replace(memory, what=f"{memory.what}, of {AIM_MIB} MiB", ratio=memory.ours / AIM_MIB),
+        _growth("cold check", cold_costs),
+        _growth("revalidating", again_costs),
+    ]
+
+
+def _fresh_rows(place: World, double: World, pairs: int) -> list[Row]:
+    """Return the rows of a check whose answers are all fresh."""
+    steps = ("check", *["check"] * AGAIN)
+    first: dict[str, list[Cost]] = {}
+    again: dict[str, list[Cost]] = {}
+    started: dict[str, list[Cost]] = {}
+    sides: dict[str, Callable[[], list[Cost]]] = {
+        "ours": partial(_fresh, place, builds().now, *steps),
+        "before": partial(_fresh, place, builds().before, *steps),
+        "large": partial(_fresh, double, builds().now, *steps),
+        "peer": lambda: [place.uv(caches_of(place), *OUTDATED)] * len(("start", *steps)),
+    }
+    for side, costs in paired(pairs, sides).items():
+        first[side] = [cost[1] for cost in costs]
+        again[side] = [average(cost[2:]) for cost in costs]
+        started[side] = [total(cost[:2]) if side != "peer" else cost[0] for cost in costs]
+    what = "first check in a new process"
+    return [
+        row(what, first, part="seconds", against="peer", aim=0.15),
+        row(what, first, part="processor", against="peer", aim=0.15),
+        row(f"import, service and {what}", started, part="seconds", against="before", aim=1),
+        _growth(what, first),
+        row("the next checks in it", again, part="seconds", against="peer", aim=0.03),
+        _growth("the next checks in it", again),
+    ]
+
+
+def _listing_rows(place: World, double: World, pairs: int) -> list[Row]:
+    """Return the rows of a listing in a process that has listed before."""
+    steps = ("list", *["list"] * AGAIN)
+
+    def listed(of: World, build: Build) -> Cost:
+        return average(of.ours(build, caches_of(of, build), *steps)[2:])
+
+    sides: Sides = {
+        "ours": partial(listed, place, builds().now),
+        "before": partial(listed, place, builds().before),
+        "large": partial(listed, double, builds().now),
+        "peer": lambda: average(place.uv(caches_of(place)) for _ in range(AGAIN)),
+    }
+    costs = paired(pairs, sides)
+    return [
+        row("`get_packages()` again", costs, part="seconds", against="peer", aim=0.2),
+        _growth("`get_packages()` again", costs),
+    ]
+
+
+def _plan_rows(pairs: int) -> list[Row]:
+    """Return the rows of a plan for one package."""
+    place, double = wheel_world(PROJECTS), wheel_world(2 * PROJECTS)
+
+    def planned(of: World, build: Build) -> Cost:
+        return of.ours(build, caches_of(of, build), "plan")[1]
+
+    sides: Sides = {
+        "ours": partial(planned, place, builds().now),
+        "before": partial(planned, place, builds().before),
+        "large": partial(planned, double, builds().now),
+        "peer": lambda: place.uv(caches_of(place), *DRY_RUN),
+    }
+    costs = paired(pairs, sides)
+    return [
+        row("a plan for one package", costs, part="seconds", against="peer", aim=1.3),
+        row("a plan for one package", costs, part="processor", against="peer", aim=1.3),
+        _growth("a plan for one package", costs),
+    ]
+
+
+def _growth(what: str, costs: dict[str, list[Cost]]) -> Row:
+    """Return the row of twice the packages: twice the processor time is linear."""
+    grown = {"ours": costs["large"], "half": costs["ours"]}
+    return row(f"{what}, twice the packages", grown, part="processor", against="half", aim=2)
+
+
+def _both(run_once: Callable[[Build], Cost]) -> Sides:
+    return {
+        "ours": partial(run_once, builds().now),
+        "before": partial(run_once, builds().before),
+    }
+
+
+def _asked_again(place: World, build: Build) -> Cost:
+    """Return the cost of asking for all pages, which are unchanged, in a process of its own."""
+    folder = caches_of(place, build)
+    place.ours(build, folder, "check")
+    return place.ours(build, folder, "refresh")[1]
+
+
+def _fresh(place: World, build: Build, *calls: str) -> list[Cost]:
+    """Return the costs of calls in a process of its own, while all answers are fresh."""
+    folder = caches_of(place, build)
+    place.ours(build, folder, "check")
+    return place.ours(build, folder, *calls)
+
+
+@cache
+def world(projects: int) -> World:
+    """Return an environment of so many packages, with the index that serves them.
+
+    Of the files that `PKGWIDGETS_BENCH_PAGES` and `PKGWIDGETS_BENCH_ENVIRONMENT` name, if they are
+    so many; else of files that are made here.
+    """
+    pages, tar = (
+        Path(value) if (value := os.environ.get(f"PKGWIDGETS_BENCH_{name}")) else None
+        for name in ("PAGES", "ENVIRONMENT")
+    )
+    if pages is None or len(list(pages.iterdir())) != projects:
+        pages, tar = make_pages(scratch() / f"pages-{projects}", projects), None
+    python = make_environment(scratch() / f"checked-{projects}", tar, pages)
+    return World(python=python, url=_servers.enter_context(serve_pages(pages)))
+
+
+@cache
+def wheel_world(projects: int) -> World:
+    """Return an environment of so many packages, with an index that serves their wheels."""
+    url = _servers.enter_context(serve_wheels(projects))
+    return World(python=world(projects).python, url=url)
 
 
 def main() -> None:
-    """Measure, and print tables of medians and ratios."""
+    """Measure, print the table, and how the answers differ from uv's."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--pages", type=Path)
-    parser.add_argument("--environment", type=Path)
+    parser.add_argument("--pages")
+    parser.add_argument("--environment")
     parser.add_argument("--pairs", type=int, default=5)
-    parser.add_argument("--large", type=int, default=5000, help="0 leaves the growth out")
     arguments = parser.parse_args()
-    for name in [name for name in os.environ if name.startswith(("PIP_", "UV_"))]:
-        del os.environ[name]
-    os.environ.update(PIP_CONFIG_FILE=os.devnull, UV_NO_CONFIG="1")
-    with tempfile.TemporaryDirectory(prefix="pkgwidgets-bench-") as name:
-        folder = Path(name)
-        pages = arguments.pages or make_pages(folder / "pages", PROJECTS)
-        python = make_environment(folder / "env", arguments.environment, pages)
-        with serve_pages(pages) as url:
-            compare(folder, python, url, arguments.pairs)
-        if arguments.large:
-            grow(folder, arguments.large)
+    for name in ("pages", "environment"):
+        if getattr(arguments, name):
+            os.environ[f"PKGWIDGETS_BENCH_{name.upper()}"] = getattr(arguments, name)
+    print("\n".join(lines(rows(arguments.pairs))))
+    compare_answers(world(PROJECTS))
 
 
-def compare(folder: Path, python: Path, url: str, pairs: int) -> None:
-    """Run both sides in turn and print what came out."""
-    rows: dict[str, list[tuple[Cost, Cost]]] = {kind: [] for kind in AIMS}
-    mine: Answers = {}
-    theirs: Answers = {}
-    for number in range(pairs):
-        kept, ours = folder / f"uv-{number}", folder / f"ours-{number}"
-        ask_uv = partial(run_uv, python, "--outdated", "--index-url", url, "--cache-dir", str(kept))
-        with kernel(python, url, ours) as ask:
-            for kind in ("cold", "revalidating", "fresh cache"):
-                other, theirs = ask_uv()
-                own, mine = ask(kind)
-                rows[kind].append((own, other))
-            with kernel(python, url, ours) as ask_new:
-                own, _ = ask_new("fresh cache")
-            other, _ = ask_uv()
-            rows["fresh, new kernel"].append((own, other))
-            own, _ = ask("listing")
-            rows["listing"].append((own, run_uv(python)[0]))
-            rows["listing, pip"].append((own, run_pip(python)))
-    print(f"{pairs} pairs; medians of seconds, of processor seconds, and of peak memory in MiB")
-    print(f"{'':18}{'ours':>8}{'theirs':>8}{'ratio':>8}{'aim':>6}   processor    memory")
-    for kind, pair in rows.items():
-        print(line(kind, [own for own, _ in pair], [other for _, other in pair]))
-    compare_answers(run_uv(python)[1], mine, theirs)
-
-
-def compare_answers(installed: Answers, mine: Answers, theirs: Answers) -> None:
+def compare_answers(place: World) -> None:
     """Print how the two differ; uv lists no newer pre-release of an installed one."""
+    mine, theirs = (
+        place.our_answers(builds().now, empty_caches()),
+        place.uv_answers(empty_caches(), *OUTDATED),
+    )
+    installed = place.uv_answers(empty_caches())
     differ = {name for name, _ in set(mine.items()) ^ set(theirs.items())}
     early = {
         name for name in differ if Version(installed[name]).is_prerelease and name not in theirs
@@ -118,114 +255,5 @@ def compare_answers(installed: Answers, mine: Answers, theirs: Answers) -> None:
         print(f"  {name} {installed[name]} is a pre-release: {mine[name]} by us, nothing by uv")
 
 
-def line(kind: str, own: list[Cost], other: list[Cost]) -> str:
-    """Return one row of the table."""
-
-    def both(part: Callable[[Cost], float]) -> tuple[float, float]:
-        return median(map(part, own)), median(map(part, other))
-
-    mine, theirs = both(lambda cost: cost.seconds)
-    ratios = [a.seconds / b.seconds for a, b in zip(own, other, strict=True)]
-    processor, memory = both(lambda cost: cost.processor), both(lambda cost: cost.memory)
-    aim = AIMS[kind]
-    return (
-        f"{kind:18}{mine:8.3f}{theirs:8.3f}{median(ratios):8.3f}{aim or '':>6}"
-        f"   {processor[0]:.2f} {processor[1]:.2f}   {memory[0]:.0f} {memory[1]:.0f}"
-    )
-
-
-def grow(folder: Path, large: int) -> None:
-    """Print how much longer it takes for ten times as many distributions."""
-    costs: dict[int, dict[str, Cost]] = {}
-    for count in (large // 10, large):
-        pages = make_pages(folder / f"pages-{count}", count)
-        python = make_environment(folder / f"env-{count}", None, pages)
-        with serve_pages(pages) as url, kernel(python, url, folder / f"grown-{count}") as ask:
-            costs[count] = {kind: ask(kind)[0] for kind in GROWING}
-            for kind in ("fresh cache", "listing"):
-                again = [costs[count][kind], *(ask(kind)[0] for _ in range(4))]
-                costs[count][kind] = sorted(again, key=lambda cost: cost.seconds)[2]
-    few, many = costs
-    print(f"\n{few} and {many} distributions: seconds, and how much per distribution (1 is linear)")
-    for kind in GROWING:
-        a, b = costs[few][kind], costs[many][kind]
-        share = b.seconds / a.seconds * few / many
-        print(f"{kind:18}{a.seconds:8.3f}{b.seconds:8.3f}{share:8.2f}   {b.memory:.0f} MiB")
-
-
-@contextmanager
-def kernel(python: Path, url: str, cache: Path) -> Iterator[Callable[[str], tuple[Cost, Answers]]]:
-    """Start a process with pkgwidgets imported and its own cache; yield a function to query it."""
-    process = subprocess.Popen(
-        [sys.executable, __file__, "--serve", str(python), url],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "XDG_CACHE_HOME": str(cache)},
-    )
-    assert process.stdin is not None
-    assert process.stdout is not None
-    requests, responses = process.stdin, process.stdout
-
-    def ask(kind: str) -> tuple[Cost, Answers]:
-        requests.write(f"{kind}\n")
-        requests.flush()
-        cost, answers = json.loads(responses.readline())
-        return Cost(*cost), answers
-
-    assert responses.readline() == "ready\n"
-    try:
-        yield ask
-    finally:
-        requests.close()
-        process.wait()
-
-
-def serve(python: str, url: str) -> None:
-    """Run as that process: read one kind a line, print its cost and answers."""
-    # A kernel that was asked before has these.
-    import pkgwidgets.backends.index.multi  # noqa: F401
-
-    backend = connect(python, url)
-    print("ready", flush=True)
-    for request in sys.stdin:
-        kind = request.strip()
-        started_at, used = perf_counter(), process_time()
-        if kind == "listing":
-            rows = inventory.get_packages(backend)
-        else:
-            rows = inventory.check_for_updates(backend, refresh=kind == "revalidating")
-        seconds, processor = perf_counter() - started_at, process_time() - used
-        answers = {row.id: str(row.latest_version) for row in rows if row.update_available}
-        memory = getrusage(RUSAGE_SELF).ru_maxrss / 1024
-        print(json.dumps([[seconds, processor, memory], answers]), flush=True)
-
-
-def run_uv(python: Path, *arguments: str) -> tuple[Cost, Answers]:
-    """Return what uv lists as installed or outdated."""
-    argv = [uv.find_uv_bin(), "pip", "list", "--quiet", "--python", str(python)]
-    cost, output = run([*argv, "--format", "json", *arguments])
-    rows = json.loads(output)
-    return cost, {row["name"]: row.get("latest_version", row["version"]) for row in rows}
-
-
-def run_pip(python: Path) -> Cost:
-    """Let pip list what is installed."""
-    pip = [sys.executable, "-m", "pip", "--python", str(python), "list", "--format", "json"]
-    return run([*pip, "--disable-pip-version-check"])[0]
-
-
-def run(argv: list[str]) -> tuple[Cost, str]:
-    """Run a process; its memory is the peak of all processes so far."""
-    started_at, before = perf_counter(), getrusage(RUSAGE_CHILDREN)
-    output = subprocess.run(argv, check=True, capture_output=True, text=True).stdout
-    after = getrusage(RUSAGE_CHILDREN)
-    processor = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return Cost(perf_counter() - started_at, processor, after.ru_maxrss / 1024), output
-
-
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["--serve"]:
-        serve(*sys.argv[2:4])
-    else:
-        main()
+    main()

@@ -25,10 +25,34 @@ JSON = "application/vnd.pypi.simple.v1+json"
 HEAD = f"ETag: %s\r\nCache-Control: max-age=600, public\r\nContent-Type: {JSON}\r\n"
 
 
+_WHEEL_SERVER = """
+import sys, threading
+from pkgwidgets.demo.index_server import DemoIndex
+from pkgwidgets.demo.wheel_builder import BuiltWheel
+names = [f"project-{number}" for number in range(int(sys.argv[1]))]
+wheels = [BuiltWheel(name=name, version=text) for name in names for text in ("1.1", "1.2")]
+print(DemoIndex(wheels).start().url, flush=True)
+threading.Event().wait()
+"""
+
+
 @contextmanager
 def serve_pages(pages: Path) -> Iterator[str]:
     """Serve the index in a process of its own: it must not share our interpreter."""
     argv = [sys.executable, __file__, str(pages)]
+    process = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    try:
+        yield process.stdout.readline().strip()
+    finally:
+        process.terminate()
+        process.wait()
+
+
+@contextmanager
+def serve_wheels(projects: int) -> Iterator[str]:
+    """Serve two releases of each project, `project-N`, in a process of its own."""
+    argv = [sys.executable, "-c", _WHEEL_SERVER, str(projects)]
     process = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     try:
@@ -104,7 +128,8 @@ def fill(site: Path, pages: Path) -> None:
         (info / "METADATA").write_text(
             f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.1\n{lines}\n" + "text\n" * 400
         )
-        (info / "RECORD").write_text("")
+        files = (f"{info.name}/{file}" for file in ("METADATA", "INSTALLER", "RECORD"))
+        (info / "RECORD").write_text("".join(f"{file},,\n" for file in files))
         (info / "INSTALLER").write_text("uv\n")
 
 

@@ -13,6 +13,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
+from typing import TypeVar
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,12 +27,12 @@ class Cost:
     memory: float
 
 
-def paired(pairs: int, sides: Mapping[str, Callable[[], Cost]]) -> dict[str, list[Cost]]:
+def paired(pairs: int, sides: Mapping[str, Callable[[], _T]]) -> dict[str, list[_T]]:
     """Run each side once a pair, after one run that is not counted; return its costs.
 
     The sides take turns to be first, so that none always finds what another one left warm.
     """
-    costs: dict[str, list[Cost]] = {side: [] for side in sides}
+    costs: dict[str, list[_T]] = {side: [] for side in sides}
     names = list(sides)
     for number in range(-1, pairs):
         start = number % len(names)
