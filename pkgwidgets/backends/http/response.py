@@ -11,8 +11,9 @@ import urllib3
 
 from pkgwidgets.core.text import format_size
 
-from .decompression import TooLarge, decompress
+from .decompression import TooLarge
 from .http_limits import HttpLimits
+from .room import decompress_in_room
 
 _CHUNK_BYTES = 1 << 17
 _REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
@@ -124,7 +125,7 @@ def check_limits(received: int, until: float, max_bytes: int) -> None:
 def decode_body(encoding: str, body: bytes, max_bytes: int) -> bytes:
     """Decompress a body; raise `BrokenArchive`, or `RequestFailed` if it is too large."""
     try:
-        return decompress(body, max_bytes) if encoding == "gzip" else body
+        return decompress_in_room(body, max_bytes) if encoding == "gzip" else body
     except TooLarge:
         raise RequestFailed(_too_large(max_bytes)) from None
 

@@ -66,6 +66,8 @@ class MultiIndex:
 
     @cached_property
     def _links(self) -> tuple[tuple[str, FindLinks], ...]:
+        if not self._sources.links:
+            return ()
         from .find_links import FindLinks
 
         access = self._sources.access

@@ -34,7 +34,9 @@ class CodeSnapshot:
         self._files = {
             path.relative_to(installed): path.read_bytes() for path in _walk_files(installed)
         }
-        self._change_keys = {name: change_key(installed / name) for name in self._files}
+        # Texts, because all are looked at before each late import.
+        self._paths = {name: str(installed / name) for name in self._files}
+        self._change_keys = {name: change_key(path) for name, path in self._paths.items()}
         self._lock = Lock()
         self._copy_folder: Path | None = None
 
@@ -65,10 +67,11 @@ class CodeSnapshot:
             return self._write_copy()
 
     def _is_unchanged(self, name: Path) -> bool:
-        path = self.installed / name
+        path = self._paths[name]
         # An undo restores the content, but perhaps another change key.
         return (
-            change_key(path) == self._change_keys[name] or _read_or_none(path) == self._files[name]
+            change_key(path) == self._change_keys[name]
+            or _read_or_none(Path(path)) == self._files[name]
         )
 
     def _write_copy(self) -> Path:
