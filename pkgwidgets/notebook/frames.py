@@ -17,7 +17,7 @@ from pkgwidgets.core.policy import ListedHold
 from pkgwidgets.core.transactions import Outcome, Transaction
 
 from .last_results import LastResults
-from .styled_frames import FullTextFrame, RehearsalFrame
+from .styled_frames import FullTextFrame, RehearsalFrame, UpdatesFrame
 
 _TIME = "datetime64[ns, UTC]"
 
@@ -149,6 +149,11 @@ def _make_package_frame(rows: Sequence[PackageInfo]) -> pd.DataFrame:
 
 
 _package_frame = LastResults(_make_package_frame)
+
+
+def updates(rows: Iterable[PackageInfo]) -> UpdatesFrame:
+    """Return the package frame after a check: a cell shows what is newer, with counts."""
+    return UpdatesFrame(packages(rows))
 
 
 def changes(transaction: Transaction) -> pd.DataFrame:

@@ -219,7 +219,9 @@ def _as_frame(request: Request, answer: Any) -> object:
     from . import frames  # late: the extension loads without pandas
 
     match request.verb:
-        case "packages" | "updates":
+        case "updates":
+            return frames.updates(answer)
+        case "packages":
             return frames.packages(answer)
         case "history":
             return frames.history(answer)

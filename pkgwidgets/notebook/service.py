@@ -223,7 +223,11 @@ class PackageService:
         (PEP 592) are not offered.
         Raises `PackageNotFound` and `InvalidRequest` for `name`.
 
+        A cell shows what is newer, with counts. The frame has all rows.
+
         >>> frame = service.check_for_updates()
+        >>> print(repr(frame).splitlines()[0])
+        7 of 11 are newer; 7 compatible
         >>> frame.loc["raintable", ["latest_version", "compatible_version"]].to_list()
         ['3.1.0', '2.4.0']
         >>> int(frame["update_available"].sum())
@@ -231,7 +235,7 @@ class PackageService:
         """
         from . import frames
 
-        return frames.packages(self.values.updates(name, refresh, report=report))
+        return frames.updates(self.values.updates(name, refresh, report=report))
 
     def list_unlocks(self, *, report: Report | None = None) -> tuple[Unlock, ...]:
         """Return the upgrades that free other packages from what blocks their latest releases.

@@ -13,6 +13,7 @@ import pandas as pd
 from pkgwidgets.analysis.run_comparison import Rehearsal
 from pkgwidgets.presentation import rehearsal_html
 from pkgwidgets.presentation.html_table import TableStyle, html_table
+from pkgwidgets.presentation.updates_summary import UpdateRow, updates_html, updates_text
 
 _CELL_CSS = "text-align:left;vertical-align:top;overflow-wrap:break-word"
 _STYLE = TableStyle(head=_CELL_CSS, cell=_CELL_CSS)
@@ -53,5 +54,55 @@ class RehearsalFrame(StyledFrame):
         return rehearsal_html.rehearsal_html(self.rehearsal)
 
 
+class UpdatesFrame(StyledFrame):
+    """The package frame after a check; a cell shows what is newer, with counts.
+
+    It has all rows and columns. One that was changed in place is shown as a plain frame.
+    """
+
+    def _repr_html_(self) -> str:
+        rows = _update_rows(self)
+        return pd.DataFrame(self).to_html() if rows is None else updates_html(rows)
+
+    def __repr__(self) -> str:
+        rows = _update_rows(self)
+        return str(super().__repr__()) if rows is None else updates_text(rows)
+
+
+_UPDATE_COLUMNS = {
+    "version": "version",
+    "compatible_version": "compatible",
+    "latest_version": "latest",
+    "change": "step",
+    "blocked_by": "blocked_by",
+    "error": "error",
+}
+"""The columns of a package frame, and what they are in a summary."""
+
+
+def _update_rows(frame: pd.DataFrame) -> list[UpdateRow] | None:
+    """Return the rows of a package frame; None if it lacks a column."""
+    columns = {*_UPDATE_COLUMNS, "update_available", "released"}
+    if not columns <= {*map(str, frame.columns)}:
+        return None
+    rows = []
+    for name, values in zip(frame.index, frame.to_dict("records"), strict=True):
+        texts = {field: _text(values[column]) for column, field in _UPDATE_COLUMNS.items()}
+        newer, released = values["update_available"], values["released"]
+        rows.append(
+            UpdateRow(
+                name=str(name),
+                released="" if pd.isna(released) else f"{released:%Y-%m-%d}",
+                is_newer=None if pd.isna(newer) else bool(newer),
+                **texts,
+            )
+        )
+    return rows
+
+
+def _text(value: Any) -> str:
+    return "" if pd.isna(value) else str(value)
+
+
 def _row_texts(row: tuple[Any, ...]) -> list[str]:
-    return ["" if pd.isna(value) else str(value) for value in row]
+    return [_text(value) for value in row]
