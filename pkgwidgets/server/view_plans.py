@@ -10,7 +10,13 @@ from typing import Any
 from packaging.utils import canonicalize_name
 
 from pkgwidgets.commands.plan_request import PlanRequest
-from pkgwidgets.core.errors import Cancelled, InvalidRequest, PkgwidgetsError, StillNeeded
+from pkgwidgets.core.errors import (
+    Cancelled,
+    InvalidRequest,
+    PkgwidgetsError,
+    StageFailed,
+    StillNeeded,
+)
 from pkgwidgets.core.history import find_transaction, is_undo, undoable
 from pkgwidgets.core.interfaces import Backend
 from pkgwidgets.core.kernels import Kernel, Restart
@@ -100,8 +106,18 @@ def wider_body(request: PlanRequest, error: PkgwidgetsError | None = None) -> _F
 
 
 def plan_fields(plan: Plan, plan_id: str, request: PlanRequest, titles: RequestTitles) -> _Fields:
-    """Return the answer about a plan: what the view shows, and what it may ask for next."""
-    shown = {**plan_payload(plan), "id": plan_id, "title": titles.plan, "rehearsable": False}
+    """Return the answer about a plan: what the view shows, and a wider request.
+
+    `minor_only` tells whether major upgrades are left out; None if the request cannot do that.
+    """
+    is_limited = request.step == "minor" if request.action == "upgrade" else None
+    shown = {
+        **plan_payload(plan),
+        "id": plan_id,
+        "title": titles.plan,
+        "rehearsable": False,
+        "minor_only": None if request.version else is_limited,
+    }
     return {"plan": shown, "progress_title": titles.progress, "wider": wider_body(request)}
 
 
@@ -113,12 +129,18 @@ def failure_fields(error: PkgwidgetsError, request: PlanRequest, titles: Request
 
 
 async def outcome_of(view: PlannedView, transaction_id: str) -> Mapping[str, Any]:
-    """Return how a transaction ended, as the progress view shows it."""
+    """Return how a transaction ended, as the progress view shows it.
+
+    `without` names what the next plan for everything leaves out.
+    """
     backend = view.backend
     try:
         transaction = await run_in_thread(partial(operations.follow, backend, transaction_id))
     except Cancelled as error:
         return unchanged_payload("off", render(error, Face.PANEL))
+    except StageFailed as error:
+        without = {"without": list(error.kept)} if error.can_skip else {}
+        return {**unchanged_payload("bad", render(error, Face.PANEL)), **without}
     except PkgwidgetsError as error:
         return unchanged_payload("bad", render(error, Face.PANEL))
     plan = await view.with_kernels(transaction.plan)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import requests
 from browser.rest_page import RestPage, started_kernel, write_kernelspec
+from held_transactions import held_wheel
 from jupyterlab_server import take_picture
 from playwright.sync_api import Browser, expect
 from server.server_process import TOKEN, ServerProcess, start_server
@@ -164,6 +165,81 @@ def test_read_only_environment_offers_no_change(page: RestPage, garden: Demo) ->
     expect(note).to_contain_text("was frozen by its owner")
     expect(page.button("Install…")).to_be_hidden()
     expect(page.row("seedshelf").get_by_role("button", name="Upgrade seedshelf")).to_have_count(0)
+
+
+def test_one_bad_release_does_not_sink_the_others(page: RestPage) -> None:
+    page.open(kernelspec="garden")
+    expect(page.page.locator(".pkgw-checked")).to_contain_text("checked")
+    page.page.get_by_role("button", name=re.compile("^Upgrade all")).click()
+    page.section("Plan").get_by_role("button", name="Apply").click()
+    plan = page.section("Plan")
+    expect(plan).to_contain_text("without harvestscale")
+    expect(page.section("Progress")).to_contain_text("harvestscale 3.3.0 cannot be imported")
+    plan.get_by_role("button", name="Apply").click()
+    expect(page.section("Progress").get_by_role("button", name="Undo")).to_be_visible()
+    row = page.row("harvestscale")
+    expect(row).to_contain_text("upgrade failed")
+    row.get_by_role("button", name="harvestscale", exact=True).click()
+    row.get_by_role("button", name="Dismiss").click()
+    expect(row).not_to_contain_text("upgrade failed")
+
+
+def test_running_change_is_cancelled_by_a_click(
+    page: RestPage, published: Callable[..., None], tmp_path: Path
+) -> None:
+    gate = tmp_path / "gate"
+    published(held_wheel("1.4.3", gate, staged=True))
+    page.open(kernelspec="garden")
+    expect(page.page.locator(".pkgw-checked")).to_contain_text("checked")
+    page.row("seedshelf").get_by_role("button", name="Upgrade seedshelf").click()
+    page.section("Plan").get_by_role("button", name="Apply").click()
+    progress = page.section("Progress")
+    expect(progress.get_by_role("listitem").filter(has_text="checking")).to_be_visible()
+    take_picture(page.page, "rest-applying")
+    progress.get_by_role("button", name="Cancel").click()
+    expect(progress).to_contain_text("ancelled")
+    expect(page.row("seedshelf")).to_contain_text("1.4.1")
+
+
+def test_login_of_the_page_is_enough(page: RestPage, server: ServerProcess) -> None:
+    page.page.goto(f"{server.url}api/status?token={TOKEN}")  # this sets the cookie
+    page.page.goto(f"{server.url}tree?token={TOKEN}")
+    page.open(kernelspec="garden", token="")
+    check_upgrade_and_undo(page)
+
+
+def test_hostile_texts_are_shown_as_texts(page: RestPage, garden: Demo) -> None:
+    hostile = "<img src=x onerror='window.hit = 1'><b>bold</b>"
+    metadata = next(garden.site_packages.glob("seedshelf-*.dist-info")) / "METADATA"
+    text = metadata.read_text("utf-8")
+    metadata.write_text(text.replace("Summary: ", f"Summary: {hostile}", 1), "utf-8")
+    page.open(kernelspec=hostile)
+    expect(page.page.locator(".pkgw-note", has_text="onerror")).to_be_visible()
+    page.open(kernelspec="garden")
+    page.row("seedshelf").get_by_role("button", name="seedshelf", exact=True).click()
+    expect(page.row("seedshelf")).to_contain_text(hostile)
+    assert page.page.locator("#place img, #place b").count() == 0
+    assert page.page.evaluate("window.hit") is None
+
+
+@pytest.mark.parametrize("light", [True, False], ids=["light", "dark"])
+@pytest.mark.parametrize("width", [1000, 300])
+def test_pictures(chromium: Browser, server: ServerProcess, width: int, light: bool) -> None:
+    window = RestPage(chromium, server, width=width)
+    window.open(kernelspec="garden")
+    if not light:
+        window.page.evaluate("document.body.dataset.jpThemeLight = 'false'")
+    name = f"rest-{width}-{'light' if light else 'dark'}"
+    expect(window.page.locator(".pkgw-checked")).to_contain_text("checked")
+    assert take_picture(window.page, f"{name}-list").stat().st_size
+    window.page.get_by_role("button", name=re.compile("^Upgrade all")).click()
+    apply = window.section("Plan").get_by_role("button", name="Apply")
+    expect(apply).to_be_enabled()
+    assert take_picture(window.page, f"{name}-plan").stat().st_size
+    expect(apply).to_be_in_viewport()
+    window.page.keyboard.press("Escape")
+    expect(window.section("Plan")).to_be_hidden()
+    window.close()
 
 
 def test_lost_server_is_told_and_found_again(page: RestPage) -> None:

@@ -5,7 +5,7 @@ import { test } from "node:test";
 
 import { parseEvent, readEvents } from "../../pkgwidgets/widgets/static/rest/event_stream.js";
 import { historySide } from "../../pkgwidgets/widgets/static/rest/history_side.js";
-import { changedRows, listSide } from "../../pkgwidgets/widgets/static/rest/list_side.js";
+import { changedRows, listSide, withAnswers } from "../../pkgwidgets/widgets/static/rest/list_side.js";
 import { formSide, planSide } from "../../pkgwidgets/widgets/static/rest/plan_side.js";
 import { createServer, Refusal } from "../../pkgwidgets/widgets/static/rest/server.js";
 import { nextTask, taskSide } from "../../pkgwidgets/widgets/static/rest/task_side.js";
@@ -335,4 +335,64 @@ test("nothing is asked after the end", async () => {
   await list.open();
   assert.equal(asked.length, 0);
   assert.equal(server.isEnded(), true);
+});
+
+test("what the last check found stays with the versions that it was about", () => {
+  const known = [row("a", "1", { latest: "2" }), row("b", "1", { latest: "2" }), row("c", "1", { latest: "2" })];
+  const now = [row("a", "1"), row("b", "2"), row("c", "1", { status: "error" }), row("d", "1")];
+  assert.deepEqual(withAnswers(known, now), [known[0], ...now.slice(1)]);
+});
+
+test("after a change the new version is shown before the index answers", async () => {
+  let version = "1";
+  const { model, list, end } = openList({ "GET packages": ({ search }) => (search.includes("check") && version === "2" ? new Promise(() => {}) : listAnswer([row("a", version, search.includes("check") ? { latest: "2" } : {})])) });
+  list.open();
+  await turns();
+  version = "2";
+  list.showChanging("Upgrading a");
+  assert.equal(model.get("header").changing, "Upgrading a");
+  list.refresh();
+  await turns();
+  assert.deepEqual([model.get("rows")[0].version, model.get("header").busy, model.get("header").changing], ["2", "checking for updates…", ""]);
+  end();
+});
+
+test("a dismissed note is gone after the server has forgotten it", async () => {
+  let note = true;
+  const answers = { "GET packages": () => listAnswer([row("a", "1", note ? { failed: true } : {})]), "DELETE packages/a/note": () => { note = false; return json({ success: true }); } };
+  const { model, list, end } = openList(answers);
+  list.open();
+  await turns();
+  assert.equal(model.get("rows")[0].failed, true);
+  list.answer({ type: "dismiss", names: ["a"] });
+  await turns();
+  assert.equal(model.get("rows")[0].failed, undefined);
+  end();
+});
+
+test("a switch makes the same plan with and without major upgrades", async () => {
+  const bodies = [];
+  const { plan } = openPlan({ "POST plans": ({ body }) => (bodies.push(body), json(READY)) });
+  await plan.plan({ upgrade: "all", allow: "all" });
+  plan.answer({ type: "step", only_minor: true });
+  await turns();
+  plan.answer({ type: "step", only_minor: false });
+  await turns();
+  assert.deepEqual(bodies.slice(1), [{ upgrade: "all", allow: "all", step: "minor" }, { upgrade: "all", allow: "all" }]);
+});
+
+test("after a refused check the plan without the culprit is requested, and the reason stays", async () => {
+  const refused = { kind: "bad", text: "It failed.", without: ["a"] };
+  const { server } = fakeServer({
+    "POST plans/p": () => json({ success: true, id: "t" }, 202),
+    "GET transactions/t": () => stream({ type: "end", data: { ...END.data, outcome: refused } }),
+  });
+  const model = createViewModel({ task: {}, question: {} });
+  const without = [];
+  const task = taskSide(server, model, { onFinished: () => {}, onRefused: (names) => without.push(names) });
+  await task.start("plans/p", "Upgrading all");
+  assert.deepEqual([without, model.get("task").outcome], [[["a"]], refused]);
+  task.join("t", "Changing a, started by another session");
+  await turns();
+  assert.equal(without.length, 1);
 });

@@ -190,6 +190,34 @@ async def test_undo_has_a_plan(ask: Ask, follow: Follow) -> None:
     assert undo["plan"]["title"] == "Undo: seedshelf"
 
 
+async def test_refused_upgrade_of_everything_names_what_the_next_plan_leaves_out(
+    ask: Ask, follow: Follow
+) -> None:
+    shown = await plan_view(ask, upgrade="all")
+    assert shown["plan"]["minor_only"] is False
+    started = await ask("POST", f"views/plans/{shown['plan']['id']}", {})
+    _, ended = (await follow(started.json["id"]))[-1]
+    assert ended["outcome"]["kind"] == "bad"
+    assert ended["outcome"]["without"] == ["harvestscale"]
+    again = await plan_view(ask, upgrade="all", without=ended["outcome"]["without"])
+    assert again["plan"]["title"] == "Upgrade all, without harvestscale"
+    assert "harvestscale" not in {change["name"] for change in again["plan"]["changes"]}
+    rows = {row["name"]: row for row in (await ask("GET", "views/packages")).json["rows"]}
+    assert rows["harvestscale"]["failed"] is True
+    assert (await ask("DELETE", "views/packages/harvestscale/note", {})).status == 200
+    rows = {row["name"]: row for row in (await ask("GET", "views/packages")).json["rows"]}
+    assert "failed" not in rows["harvestscale"]
+
+
+async def test_minor_and_patch_only_is_offered_where_it_is_possible(ask: Ask) -> None:
+    limited = await plan_view(ask, upgrade=["frostcall", "seedshelf"], step="minor")
+    assert limited["plan"]["minor_only"] is True
+    assert {change["name"] for change in limited["plan"]["changes"]} == {"seedshelf"}
+    one = await plan_view(ask, upgrade=["frostcall"], version="2.0.0")
+    assert one["plan"]["minor_only"] is None
+    assert (await plan_view(ask, uninstall=["moonsower"]))["plan"]["minor_only"] is None
+
+
 async def test_hostile_text_of_metadata_stays_text(ask: Ask, default_garden: Demo) -> None:
     metadata = next(default_garden.site_packages.glob("seedshelf-*.dist-info")) / "METADATA"
     text = metadata.read_text("utf-8")

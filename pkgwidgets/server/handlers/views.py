@@ -6,8 +6,9 @@ other routes does not name them. Errors are worded for the panel.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar
 
@@ -18,6 +19,8 @@ from pkgwidgets.core.errors import InvalidRequest, PkgwidgetsError
 from pkgwidgets.core.interfaces import Backend
 from pkgwidgets.core.names import checked_name
 from pkgwidgets.core.plans import Plan
+from pkgwidgets.core.text import shorten_names
+from pkgwidgets.operations.dismissal import dismiss_note
 from pkgwidgets.presentation.hints import Face
 from pkgwidgets.server import plan_body, progress, request_body, view_lists, view_plans
 from pkgwidgets.server.base_handler import BaseHandler, requires_execute, requires_read
@@ -96,6 +99,19 @@ class DetailHandler(ViewHandler):
         )
 
 
+class NoteHandler(ViewHandler):
+    """`DELETE views/packages/{name}/note`: dismiss the note that the last change failed."""
+
+    @requires_execute
+    async def delete(self, name: str) -> None:
+        """Answer that the note is gone."""
+        normalized_name = checked_name(name)
+        self.fields()
+        backend = await self.backend()
+        await run_in_thread(partial(dismiss_note, backend, normalized_name))
+        await self.write_success()
+
+
 class VersionsHandler(ViewHandler):
     """`GET views/versions`: the versions of a project."""
 
@@ -116,7 +132,7 @@ class PlansHandler(ViewHandler):
     @requires_read
     async def post(self) -> None:
         """Answer a plan as the plan view shows it; or why there is none, and a wider request."""
-        fields = self.fields(*ACTIONS, "version", "allow", "step", "typed")
+        fields = self.fields(*ACTIONS, "version", "allow", "step", "typed", "without")
         typed = request_body.text_field(fields, "typed")
         view = await self.planned_view()
         if typed is not None:
@@ -126,13 +142,18 @@ class PlansHandler(ViewHandler):
             )
         else:
             request = plan_body.plan_request(fields)
-        await self._write_plan(view, request)
+        without = request_body.text_list_field(fields, "without") if "without" in fields else ()
+        await self._write_plan(view, request, tuple(map(checked_name, without)))
 
-    async def _write_plan(self, view: view_plans.PlannedView, request: PlanRequest) -> None:
+    async def _write_plan(
+        self, view: view_plans.PlannedView, request: PlanRequest, without: Sequence[str]
+    ) -> None:
         backend = view.backend
         titles = await run_in_thread(
             lambda: view_plans.titles_of(request, tuple(backend.journal.transactions()))
         )
+        if without:
+            titles = replace(titles, plan=f"{titles.plan}, without {shorten_names(without)}")
         try:
             plan = await run_in_thread(partial(plan_for, request, BackendPlanner(backend)))
         except PkgwidgetsError as error:
@@ -218,6 +239,7 @@ class UndoHandler(ViewHandler):
 ROUTES: dict[str, type[ViewHandler]] = {
     "views/packages": ListHandler,
     "views/packages/{name}": DetailHandler,
+    "views/packages/{name}/note": NoteHandler,
     "views/versions": VersionsHandler,
     "views/plans": PlansHandler,
     "views/plans/{id}": ApplyHandler,

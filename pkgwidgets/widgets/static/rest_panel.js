@@ -59,7 +59,11 @@ export function openRestPanel(element, { restart, ...place }) {
     onListed: () => history.refresh(),
     isBusy: () => task.isRunning(),
   });
-  const task = taskSide(server, models.task, { onFinished: () => list.refresh() });
+  const task = taskSide(server, models.task, {
+    onStarted: (title) => list.showChanging(title || "Changing packages"),
+    onFinished: () => list.refresh(),
+    onRefused: (without) => plan.planWithout(without),
+  });
   const plan = planSide(server, models.plan, { onOpen: () => task.close(), onApply: (id, title) => task.start(`plans/${id}`, title) });
   const form = formSide(server, models.form, plan.plan);
   const history = historySide(server, models.history, { onUndo: (id) => plan.plan({ undo: id }), onFailure: list.notify });

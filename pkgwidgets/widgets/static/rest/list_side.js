@@ -5,17 +5,32 @@
 import { asRefusal } from "./server.js";
 
 const POLL_MILLISECONDS = 4_000; // while the page is visible; an unchanged list is answered without a body
+const CHECKING = "checking for updates…";
 const GONE_CODES = new Set(["kernel-not-found", "kernel-elsewhere"]); // then its specification still tells the environment
 
+const keyOfRow = ({ id, name }) => id ?? name;
+
 export const changedRows = (before, after) => {
-  const known = new Map(before.map((row) => [row.id ?? row.name, JSON.stringify(row)]));
-  return after.filter((row) => known.get(row.id ?? row.name) !== JSON.stringify(row));
+  const known = new Map(before.map((row) => [keyOfRow(row), JSON.stringify(row)]));
+  return after.filter((row) => known.get(keyOfRow(row)) !== JSON.stringify(row));
 };
 
 // What an installation changes in a row; a check for updates changes the rest.
 const installedText = (rows) => rows.map(({ name, version, status = "" }) => `${name} ${version} ${status}`).join("\n");
 
-const sameIds = (before, after) => before.length === after.length && before.every((row, i) => (row.id ?? row.name) === (after[i].id ?? after[i].name));
+/**
+ * Returns rows with what the last check found for those that have the same version still.
+ *
+ * @param {any[]} known
+ * @param {any[]} rows
+ */
+export function withAnswers(known, rows) {
+  const answers = new Map(known.map((row) => [keyOfRow(row), row]));
+  const isSame = (answer, { version, status }) => answer && answer.version === version && answer.status === status;
+  return rows.map((row) => (isSame(answers.get(keyOfRow(row)), row) ? answers.get(keyOfRow(row)) : row));
+}
+
+const sameIds = (before, after) => before.length === after.length && before.every((row, i) => keyOfRow(row) === keyOfRow(after[i]));
 
 /**
  * @param {Server} server
@@ -44,7 +59,7 @@ export function listSide(server, model, { onRunning, onListed, isBusy }) {
 
   function showAnswer({ header, labels, rows, running }) {
     model.set("labels", labels);
-    setHeader(header);
+    setHeader({ changing: "", ...header });
     showRows(rows);
     if (running) onRunning(running);
   }
@@ -58,7 +73,7 @@ export function listSide(server, model, { onRunning, onListed, isBusy }) {
       const answer = await ask(query, mine.signal);
       return mine === current ? answer : null;
     } catch (error) {
-      if (mine === current && !mine.signal.aborted && !server.isEnded()) setHeader({ busy: "", notice: asRefusal(error).message });
+      if (mine === current && !mine.signal.aborted && !server.isEnded()) setHeader({ busy: "", changing: "", notice: asRefusal(error).message });
       return null;
     }
   }
@@ -72,28 +87,39 @@ export function listSide(server, model, { onRunning, onListed, isBusy }) {
     }
   }
 
+  // What is installed is known at once, before the index has answered.
   async function list() {
     const answer = await request({}, "reading the packages…");
     if (!answer) return false;
-    showAnswer(answer);
+    const header = isWanted ? { ...answer.header, busy: CHECKING } : answer.header;
+    showAnswer({ ...answer, header, rows: withAnswers(model.get("rows"), answer.rows) });
     onListed();
     return true;
   }
 
-  async function check(refresh = false) {
+  async function check(fresh = false) {
     isWanted = true;
-    const answer = await request({ check_updates: true, refresh }, "checking for updates…");
+    const answer = await request({ check_updates: true, refresh: fresh }, CHECKING);
     if (!answer) return;
     showAnswer({ ...answer, header: { ...answer.header, checked: new Date().toISOString() } });
     onListed();
   }
 
   async function retry(name) {
-    const answer = await request({ name, check_updates: true, refresh: true }, "checking for updates…");
+    const answer = await request({ name, check_updates: true, refresh: true }, CHECKING);
     if (!answer) return;
-    const news = new Map(answer.rows.map((row) => [row.id ?? row.name, row]));
+    const news = new Map(answer.rows.map((row) => [keyOfRow(row), row]));
     setHeader({ busy: "" });
-    showRows(model.get("rows").map((row) => news.get(row.id ?? row.name) ?? row));
+    showRows(model.get("rows").map((row) => news.get(keyOfRow(row)) ?? row));
+  }
+
+  async function dismiss(name) {
+    try {
+      await server.remove(`packages/${encodeURIComponent(name)}/note`);
+      await refresh();
+    } catch (error) {
+      if (!server.isEnded()) setHeader({ notice: asRefusal(error).message });
+    }
   }
 
   async function loadDetail(id) {
@@ -126,19 +152,25 @@ export function listSide(server, model, { onRunning, onListed, isBusy }) {
     if (!server.isEnded()) timer = setTimeout(keepLooking, POLL_MILLISECONDS);
   }
 
-  const refresh = () => (isWanted ? check() : list());
+  async function refresh() {
+    if ((await list()) && isWanted) await check();
+  }
 
   return {
     /** Lists, checks with the index's cached answers, and from then on notices what others change. */
     async open() {
-      if (await list()) await check();
+      isWanted = true;
+      await refresh();
       await keepLooking();
     },
     refresh,
+    /** While a change is under way, no number of packages is known. */
+    showChanging: (changing) => setHeader({ changing }),
     notify: (notice) => setHeader({ notice }),
     answer(message) {
       if (message.type === "check") check(true);
       if (message.type === "retry") retry(message.names[0]);
+      if (message.type === "dismiss") dismiss(message.names[0]);
       if (message.type === "detail") loadDetail(message.id);
       if (message.type === "opened" && message.revision !== model.get("revision")) model.tell({ type: "all", rows: model.get("rows"), revision: model.get("revision") });
     },

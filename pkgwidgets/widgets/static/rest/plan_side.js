@@ -14,6 +14,7 @@ export function planSide(server, model, { onOpen, onApply }) {
   let current = null;
   let progressTitle = "";
   let wider = null; // the body of a request with more packages allowed to change
+  let requested = {}; // the body of the last request
 
   function close() {
     current?.abort();
@@ -26,14 +27,16 @@ export function planSide(server, model, { onOpen, onApply }) {
    * Makes a plan and shows it. `onFailure` gets the reason in place of the view, unless a wider request is offered.
    *
    * @param {object} body as `POST views/plans` takes it
-   * @param {{ onFailure?: (reason: string) => void, onPlanned?: () => void }} [options]
+   * @param {{ onFailure?: (reason: string) => void, onPlanned?: () => void, keepsTask?: boolean }} [options]
    */
-  async function plan(body, { onFailure, onPlanned } = {}) {
+  async function plan(body, { onFailure, onPlanned, keepsTask = false } = {}) {
     current?.abort();
     const mine = (current = new AbortController());
     wider = null;
-    onOpen();
-    model.set({ state: "loading", plan: { title: model.get("state") === "hidden" ? "" : model.get("plan").title }, error: "" });
+    requested = body;
+    if (!keepsTask) onOpen();
+    const { title: shownTitle = "", minor_only: isLimited = null } = model.get("plan");
+    model.set({ state: "loading", plan: { title: shownTitle, minor_only: isLimited }, error: "" });
     try {
       const answer = await server.post("plans", body, mine.signal);
       if (mine !== current) return;
@@ -56,9 +59,12 @@ export function planSide(server, model, { onOpen, onApply }) {
   return {
     plan,
     close,
-    answer({ type, id }) {
+    /** After a refused check: shows the plan without what failed, below the reason. */
+    planWithout: (without) => plan({ ...requested, without }, { keepsTask: true }),
+    answer({ type, id, only_minor: onlyMinor }) {
       if (type === "cancel") close();
       if (type === "unlock" && wider) plan(wider);
+      if (type === "step") plan({ ...requested, step: onlyMinor ? "minor" : undefined });
       if (type !== "apply" || id !== model.get("plan").id) return;
       const title = progressTitle;
       close();

@@ -21,14 +21,17 @@ export function nextTask(task, { lines = [], log, ...fields }) {
 /**
  * @param {Server} server
  * @param {any} model the progress view's
- * @param {{ onFinished: () => void, wait?: (milliseconds: number) => Promise<void> }} panel
+ * @param {{ onStarted?: (title: string) => void, onFinished: () => void, onRefused?: (without: string[]) => void, wait?: (milliseconds: number) => Promise<void> }} panel
  */
-export function taskSide(server, model, { onFinished, wait = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)) }) {
+export function taskSide(server, model, { onStarted = () => {}, onFinished, onRefused = () => {}, wait = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)) }) {
   let followedId = "";
   let isRunning = false;
+  let isOwn = true; // false for a change that another session began
 
   function begin(title) {
     isRunning = true;
+    isOwn = true;
+    onStarted(title);
     model.set({ task: { title, text: "", stages: [], stage: "", log: [], running: true, cancellable: false, outcome: null }, question: {} });
   }
 
@@ -37,6 +40,7 @@ export function taskSide(server, model, { onFinished, wait = (milliseconds) => n
     followedId = "";
     model.set("task", { ...task, running: false, cancellable: false });
     onFinished();
+    if (isOwn && task.outcome?.without) onRefused(task.outcome.without);
   }
 
   const fail = (error) => end({ ...model.get("task"), outcome: failedOutcome(asRefusal(error).message) });
@@ -91,6 +95,7 @@ export function taskSide(server, model, { onFinished, wait = (milliseconds) => n
     join(id, title) {
       if (isRunning) return;
       begin(title);
+      isOwn = false;
       follow(id, title);
     },
     close: () => isRunning || model.set({ task: {}, question: {} }),
