@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from pkgwidgets.core.errors import PackageNotFound, PkgwidgetsError
 from pkgwidgets.core.interfaces import Backend
 from pkgwidgets.core.packages import PackageInfo
+from pkgwidgets.core.text import short_hash
 from pkgwidgets.core.typed_requirement import project_name
 from pkgwidgets.operations import access, inventory, recovery, undo
 from pkgwidgets.operations import transactions as operations
@@ -58,8 +59,18 @@ def package_list(backend: Backend, query: ListQuery) -> _Fields:
         "header": list_header(where, access.read_only_reason(backend) or "", notice),
         "labels": LABELS,
         "rows": [row(info) for info in infos],
+        "installed": _installed_digest(infos),
         "running": running_change(backend),
     }
+
+
+def environment_state(backend: Backend) -> _Fields:
+    """Return what tells a page that others changed the environment; this writes nothing there.
+
+    `installed` differs from that of a list after an installation.
+    """
+    infos = inventory.get_packages(backend)
+    return {"installed": _installed_digest(infos), "running": running_change(backend)}
 
 
 def running_change(backend: Backend) -> _Fields | None:
@@ -93,6 +104,10 @@ def history_list(backend: Backend) -> _Fields:
 def transaction_log(backend: Backend, transaction_id: str) -> _Fields:
     """Return the log of a transaction."""
     return {"log": log_text(progress.events(backend, transaction_id))}
+
+
+def _installed_digest(infos: Sequence[PackageInfo]) -> str:
+    return short_hash("\n".join(f"{info.id} {info.version} {info.status}" for info in infos), 16)
 
 
 def _recover(backend: Backend) -> Any:

@@ -116,7 +116,7 @@ test("only rows that differ are changed", () => {
 });
 
 const header = { title: "Packages", where: "Python", busy: "", refusal: "", notice: "" };
-const listAnswer = (rows, more = {}) => json({ success: true, header, labels: { upgrade: "Upgrade" }, rows, running: null, ...more }, 200, { ETag: `"${rows.map(({ version }) => version)}"` });
+const listAnswer = (rows, more = {}) => json({ success: true, header, labels: { upgrade: "Upgrade" }, rows, installed: String(rows.map(({ version }) => version)), running: null, ...more });
 
 function openList(answers, place) {
   globalThis.document.visibilityState = "visible";
@@ -158,6 +158,25 @@ test("why there is no list is told, and the view is not busy", async () => {
   list.open();
   await turns();
   assert.deepEqual([model.get("header").notice, model.get("header").busy], ["It is kernel-elsewhere. Do that.", ""]);
+  end();
+});
+
+test("what others installed is noticed by its digest alone, and a hidden page does not look", async () => {
+  let version = "1";
+  const answers = { "GET packages": () => listAnswer([row("a", version)]), "GET state": () => json({ success: true, installed: version, running: null }) };
+  const { asked, list, model, end } = openList(answers);
+  list.open();
+  await turns();
+  const before = asked.length;
+  await list.look();
+  assert.deepEqual(asked.slice(before).map(({ path }) => path.split("/").at(-1)), ["state"]);
+  version = "2";
+  globalThis.document.visibilityState = "hidden";
+  await list.look();
+  assert.equal(model.get("rows")[0].version, "1");
+  globalThis.document.visibilityState = "visible";
+  await list.look();
+  assert.equal(model.get("rows")[0].version, "2");
   end();
 });
 

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+from fakes import Oracle
 from jupyter_server.auth import Authorizer
 from server.client import Ask
 from server.contract import Answer
@@ -72,6 +73,19 @@ async def test_unchanged_list_is_not_sent_again(ask: Ask) -> None:
     second = await ask("GET", "views/packages")
     assert second.headers["Etag"] == tag
     assert second.body == first.body
+
+
+async def test_state_differs_from_the_list_after_a_change(
+    ask: Ask, default_garden: Demo, tree: Oracle
+) -> None:
+    listed = (await ask("GET", "views/packages")).json["installed"]
+    prefix = default_garden.folder / "env"
+    before = tree(prefix)
+    state = (await ask("GET", "views/state")).json
+    assert (state["installed"], state["running"]) == (listed, None)
+    assert tree(prefix) == before
+    await ask("PUT", "packages/seedshelf/upgrade", {})
+    assert (await ask("GET", "views/state")).json["installed"] != listed
 
 
 async def test_one_package_is_checked_again_alone(ask: Ask, default_garden: Demo) -> None:

@@ -88,6 +88,15 @@ class ListHandler(ViewHandler):
         await self.write_json(await self.context.coalescer.run(key, build_in_thread))
 
 
+class StateHandler(ViewHandler):
+    """`GET views/state`: what a page looks at every few seconds."""
+
+    @requires_read
+    async def get(self) -> None:
+        """Answer a digest of what is installed, and the change that is under way."""
+        await self.answer(view_lists.environment_state)
+
+
 class DetailHandler(ViewHandler):
     """`GET views/packages/{name}`: an open row."""
 
@@ -237,6 +246,7 @@ class UndoHandler(ViewHandler):
 
 
 ROUTES: dict[str, type[ViewHandler]] = {
+    "views/state": StateHandler,
     "views/packages": ListHandler,
     "views/packages/{name}": DetailHandler,
     "views/packages/{name}/note": NoteHandler,

@@ -4,7 +4,7 @@
 /** @import {Server} from "./server.js" */
 import { asRefusal } from "./server.js";
 
-const POLL_MILLISECONDS = 4_000; // while the page is visible; an unchanged list is answered without a body
+const POLL_MILLISECONDS = 4_000; // while the page is visible
 const CHECKING = "checking for updates…";
 const GONE_CODES = new Set(["kernel-not-found", "kernel-elsewhere"]); // then its specification still tells the environment
 
@@ -14,9 +14,6 @@ export const changedRows = (before, after) => {
   const known = new Map(before.map((row) => [keyOfRow(row), JSON.stringify(row)]));
   return after.filter((row) => known.get(keyOfRow(row)) !== JSON.stringify(row));
 };
-
-// What an installation changes in a row; a check for updates changes the rest.
-const installedText = (rows) => rows.map(({ name, version, status = "" }) => `${name} ${version} ${status}`).join("\n");
 
 /**
  * Returns rows with what the last check found for those that have the same version still.
@@ -41,7 +38,7 @@ export function listSide(server, model, { onRunning, onListed, isBusy }) {
   /** @type {AbortController | null} */
   let current = null;
   let isWanted = false; // whether a check was requested
-  let tag = "";
+  let installed = ""; // a digest of what is installed
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer;
 
@@ -57,7 +54,8 @@ export function listSide(server, model, { onRunning, onListed, isBusy }) {
     model.tell({ type: "patch", rows: changed, revision });
   }
 
-  function showAnswer({ header, labels, rows, running }) {
+  function showAnswer({ header, labels, rows, running, ...answer }) {
+    ({ installed } = answer);
     model.set("labels", labels);
     setHeader({ changing: "", ...header });
     showRows(rows);
@@ -135,16 +133,13 @@ export function listSide(server, model, { onRunning, onListed, isBusy }) {
     }
   }
 
-  // What others changed is noticed by the list's tag. A running change reports itself.
+  // A running change reports itself.
   async function look() {
     if (document.visibilityState === "hidden" || isBusy() || model.get("header").busy) return;
-    const news = await server.getNews("packages", tag).catch(() => null);
-    if (!news || server.isEnded() || isBusy()) return;
-    tag = news.tag;
-    const { header, rows, running } = news.answer;
-    setHeader({ refusal: header.refusal });
-    if (running) onRunning(running);
-    else if (installedText(rows) !== installedText(model.get("rows"))) await refresh();
+    const state = await server.get("state").catch(() => null);
+    if (!state || server.isEnded() || isBusy()) return;
+    if (state.running) onRunning(state.running);
+    else if (state.installed !== installed) await refresh();
   }
 
   async function keepLooking() {
@@ -164,6 +159,7 @@ export function listSide(server, model, { onRunning, onListed, isBusy }) {
       await keepLooking();
     },
     refresh,
+    look,
     /** While a change is under way, no number of packages is known. */
     showChanging: (changing) => setHeader({ changing }),
     notify: (notice) => setHeader({ notice }),

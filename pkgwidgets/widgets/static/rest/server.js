@@ -93,12 +93,6 @@ export function createServer(place) {
     /** Returns the answer of a route below `pkgwidgets/views/`. */
     get: async (path, query = {}, /** @type {AbortSignal | undefined} */ signal = undefined) => readAnswer(await fetchFrom("GET", urlOf(`pkgwidgets/views/${path}`, query), { signal })),
 
-    /** Returns the answer and its tag if it differs from the answer that has this tag; else null. */
-    async getNews(path, tag) {
-      const response = await fetchFrom("GET", urlOf(`pkgwidgets/views/${path}`), { more: tag ? { "If-None-Match": tag } : {} });
-      return response.status === 304 ? null : { answer: await readAnswer(response), tag: response.headers.get("ETag") ?? "" };
-    },
-
     post: async (path, body = {}, /** @type {AbortSignal | undefined} */ signal = undefined) => readAnswer(await fetchFrom("POST", urlOf(`pkgwidgets/views/${path}`), { body, signal })),
 
     remove: async (path) => readAnswer(await fetchFrom("DELETE", urlOf(`pkgwidgets/views/${path}`), { body: {} })),
