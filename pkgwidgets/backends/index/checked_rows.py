@@ -36,17 +36,22 @@ _JSON_TYPES = {
     "origin": _TEXT,
     "summary": _TEXT,
     "links": _PAIRS,
+    "license": _TEXT,
     "error": _OPTIONAL_TEXT,
+    "failed_change": _TEXT,
     "has_incomplete_rollback": _FLAG,
 }
 """The types in each column; `loaded_version` is of a process, and not kept."""
 _VERSIONS = ("version", "latest_version", "compatible_version")
 _TIMES = ("released", "installed", "last_upgraded")
-_KEPT_FIELDS = tuple(field.name for field in fields(PackageInfo) if field.name in _JSON_TYPES)
+_OF_A_PROCESS = "loaded_version"
+_KEPT_FIELDS = tuple(f.name for f in fields(PackageInfo) if f.name != _OF_A_PROCESS)
 
 
 def rows_to_text(rows: Sequence[PackageInfo]) -> str:
-    """Return the rows as JSON text."""
+    """Return the rows as JSON text; raise ValueError if their fields are not all known here."""
+    if set(_KEPT_FIELDS) != set(_JSON_TYPES):
+        raise ValueError("rows have other fields")
     columns = {name: [_plain(getattr(row, name)) for row in rows] for name in _KEPT_FIELDS}
     return json.dumps(columns, ensure_ascii=False, separators=(",", ":"))
 
