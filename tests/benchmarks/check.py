@@ -96,13 +96,21 @@ def _network_rows(place: World, double: World | None, pairs: int, what: str) -> 
     ]
     if double is None:
         return found
-    memory = row(f"peak memory, {what}", cold_costs, part="memory", against="peer", aim=1)
     return [
         *found,
-        replace(memory, what=f"{memory.what}, of {AIM_MIB} MiB", ratio=memory.ours / AIM_MIB),
+        _memory_row(place, pairs),
         _growth("cold check", cold_costs),
         _growth("revalidating", again_costs),
     ]
+
+
+def _memory_row(place: World, pairs: int) -> Row:
+    """Return the row of the peak memory of a cold check, as values: pandas has a share of its own."""
+    sides = _both(lambda build: place.as_values(build, empty_caches()))
+    sides["peer"] = lambda: place.uv(empty_caches(), *OUTDATED)
+    measured = row("", paired(pairs, sides), part="memory", against="peer", aim=1)
+    what = f"cold check as values, share of {AIM_MIB} MiB"
+    return replace(measured, what=what, ratio=measured.ours / AIM_MIB)
 
 
 def _fresh_rows(place: World, double: World, pairs: int) -> list[Row]:
@@ -220,8 +228,9 @@ def world(projects: int) -> World:
 @cache
 def wheel_world(projects: int) -> World:
     """Return an environment of so many packages, with an index that serves their wheels."""
-    url = _servers.enter_context(serve_wheels(projects))
-    return World(python=world(projects).python, url=url)
+    pages = make_pages(scratch() / f"wheels-{projects}", projects)
+    python = make_environment(scratch() / f"planned-{projects}", None, pages)
+    return World(python=python, url=_servers.enter_context(serve_wheels(projects)))
 
 
 def main() -> None:

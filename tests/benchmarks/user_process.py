@@ -48,6 +48,12 @@ calls = {{
 }}
 print(json.dumps([measure(calls[name]) for name in sys.argv[3:]]))
 """
+AS_VALUES = f"""
+import sys
+{START}
+ask = service.values.updates if hasattr(service, "values") else service.list_updates
+ask()
+"""
 ANSWERS = f"""
 {IMPORTED_BEFORE}
 {START}
@@ -77,6 +83,11 @@ class World:
         ]
         costs = json.loads(run_for_output(argv, self._variables(cache_folder))[1])
         return [Cost(seconds=s, processor=p, memory=m) for s, p, m in costs]
+
+    def as_values(self, build: Build, cache_folder: Path) -> Cost:
+        """Start a process that checks for updates without DataFrames; return its cost."""
+        argv: list[str | Path] = [build.python, "-c", AS_VALUES, self.python, self.url]
+        return run(argv, self._variables(cache_folder))
 
     def uv(self, cache_folder: Path, *arguments: str) -> Cost:
         """Let uv list the packages, or what the arguments say of it."""
