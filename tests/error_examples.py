@@ -10,6 +10,7 @@ from pathlib import Path
 from pkgwidgets.core.errors import (
     DISK_INTERRUPTED,
     DISK_UNCHANGED,
+    AdvisoriesUnavailable,
     Cancelled,
     DiskFailed,
     EnvironmentBusy,
@@ -18,6 +19,7 @@ from pkgwidgets.core.errors import (
     InstallerUnavailable,
     InstallFailed,
     InvalidRequest,
+    NoAdvisorySource,
     NotebookUntried,
     OtherVersion,
     PackageNotFound,
@@ -28,6 +30,7 @@ from pkgwidgets.core.errors import (
     ResolutionFailed,
     RollbackFailed,
     SavedFilesLost,
+    SourceNotAgreed,
     StageFailed,
     StalePlan,
     StillNeeded,
@@ -43,6 +46,21 @@ EXAMPLES: list[tuple[PkgwidgetsError, str, Hint]] = [
         PolicyUnreadable(Path("/venv/pkgwidgets.toml"), 3, "Invalid value"),
         "/venv/pkgwidgets.toml, line 3 cannot be used: Invalid value.",
         Hint.FIX_AND_RETRY,
+    ),
+    (
+        NoAdvisorySource("/home/me/env"),
+        "No source of advisories is configured for /home/me/env.",
+        Hint.NAME_SOURCE,
+    ),
+    (
+        SourceNotAgreed("https://osv.example"),
+        "A check sends the names and versions of the packages to https://osv.example.",
+        Hint.AGREE_TO_SOURCE,
+    ),
+    (
+        AdvisoriesUnavailable("https://osv.example", "it answered HTTP 500"),
+        "The advisories of https://osv.example are not available: it answered HTTP 500.",
+        Hint.CHECK_SOURCE,
     ),
     (
         InvalidRequest("name", "a b", "use letters, digits, '.', '_' and '-'"),

@@ -124,6 +124,9 @@ WRITES_TO_ENVIRONMENTS = "backends/store/filesystem.py"
 """The only file that writes to an environment: fault tests see each operation of it."""
 
 WRITES_ELSEWHERE = {
+    "backends/advisories/answer_cache.py": "the cache of advisories",
+    "backends/advisories/record_files.py": "nothing: it opens files of an archive to read them",
+    "backends/advisories/sources.py": "the user's own settings",
     "backends/config/uv_cache_dir.py": "the cache of uv",
     "backends/index/cache.py": "the cache of index answers",
     "backends/index/cache_file.py": "the cache of index answers",

@@ -10,6 +10,7 @@ PkgwidgetsError
 ├─ IndexUnavailable      ├─ EnvironmentRefused    ├─ EnvironmentBusy
 ├─ InstallerUnavailable  ├─ PlanImpossible        ├─ StillNeeded
 ├─ ResolutionFailed      ├─ NotebookUntried       ├─ PolicyUnreadable
+├─ NoAdvisorySource      ├─ SourceNotAgreed       ├─ AdvisoriesUnavailable
 └─ TransactionError
    ├─ StalePlan          ├─ StageFailed           ├─ InstallFailed
    ├─ VerificationFailed ├─ Cancelled             ├─ RollbackFailed
@@ -292,6 +293,51 @@ class IndexUnavailable(PkgwidgetsError):
             return f"{capitalize_first(_index_text(self.index))} is not available: {self.reason}."
         subject = f"file {self.file}" if self.file else "page"
         return f"The {subject} of {self.project} on {self.index} cannot be used: {self.reason}."
+
+
+@dataclass(eq=False)
+class NoAdvisorySource(PkgwidgetsError):
+    """No source of advisories is configured."""
+
+    environment: str
+    code: ClassVar[str] = "no-advisory-source"
+    http_status: ClassVar[int] = 409
+    exit_code: ClassVar[int] = 2
+    default_advice: ClassVar[Hint | None] = Hint.NAME_SOURCE
+
+    def sentence(self) -> str:
+        """Say what is missing."""
+        return f"No source of advisories is configured for {self.environment}."
+
+
+@dataclass(eq=False)
+class SourceNotAgreed(PkgwidgetsError):
+    """The user has not agreed yet that a source gets the names and versions of the packages."""
+
+    source: str
+    code: ClassVar[str] = "source-not-agreed"
+    http_status: ClassVar[int] = 409
+    exit_code: ClassVar[int] = 2
+    default_advice: ClassVar[Hint | None] = Hint.AGREE_TO_SOURCE
+
+    def sentence(self) -> str:
+        """Say what would be sent, and where."""
+        return f"A check sends the names and versions of the packages to {self.source}."
+
+
+@dataclass(eq=False)
+class AdvisoriesUnavailable(PkgwidgetsError):
+    """A source of advisories gave no usable answer."""
+
+    source: str
+    reason: str
+    code: ClassVar[str] = "advisories-unavailable"
+    http_status: ClassVar[int] = 502
+    default_advice: ClassVar[Hint | None] = Hint.CHECK_SOURCE
+
+    def sentence(self) -> str:
+        """Name the source and the reason."""
+        return f"The advisories of {self.source} are not available: {self.reason}."
 
 
 @dataclass(eq=False)

@@ -84,6 +84,12 @@ class Hint(StrEnum):
     )
     CHECK_LOGIN = "Nothing was changed. Check the user name and the password of the index."
     CHECK_INDEX = "Nothing was changed. Check the address of the index."
+    NAME_SOURCE = (
+        "Call `use_advisories(SOURCE)`. A source is the address of an OSV service, "
+        "or the path of a folder or zip file with OSV records."
+    )
+    AGREE_TO_SOURCE = 'Nothing was sent. If you agree, call `use_advisories("{source}")`.'
+    CHECK_SOURCE = "Try again later, or check the source of the advisories."
     WAIT = "Your change was not started. Wait until the other one has finished, then try again."
     FIX_AND_RETRY = "Nothing was changed. Fix this problem, then try again."
     INSTALL_UV = "Install uv in the environment of pkgwidgets: `pip install --upgrade uv`."

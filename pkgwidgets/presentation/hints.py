@@ -50,6 +50,9 @@ _INSTALL_OLD = "Nothing was changed. To install the old versions from the index 
 _OLD = "{old_releases_words}"
 _NAMES_REPLACED = ": the plan names what it replaces."
 _UNINSTALL_NEW = "Nothing was changed. To uninstall what it installed, "
+_SOURCES = (
+    "It is the address of an OSV service, or the path of a folder or zip file with OSV records."
+)
 _FINISHES = "this finishes or rolls back a change that was in progress."
 
 _TEXTS: Mapping[Hint, Mapping[Face, str]] = {
@@ -79,6 +82,21 @@ _TEXTS: Mapping[Hint, Mapping[Face, str]] = {
         Face.MAGIC: f"{_UNINSTALL_NEW}run `%packages uninstall {{new_names_words}}`.",
         Face.REST: (
             f'{_UNINSTALL_NEW}send `POST pkgwidgets/plans` with `"uninstall": {{new_names_list}}`.'
+        ),
+    },
+    Hint.NAME_SOURCE: {
+        Face.PANEL: f"Name a source. {_SOURCES}",
+        Face.CLI: f"Run `pkgwidgets audit --source SOURCE`. {_SOURCES}",
+        Face.MAGIC: f"Run `%packages audit --source SOURCE`. {_SOURCES}",
+        Face.REST: f"Send `PUT pkgwidgets/advisories/sources`. {_SOURCES}",
+    },
+    Hint.AGREE_TO_SOURCE: {
+        Face.PANEL: "Nothing was sent. Choose Agree to send them.",
+        Face.CLI: "Nothing was sent. If you agree, run `pkgwidgets audit --source {source}`.",
+        Face.MAGIC: "Nothing was sent. If you agree, run `%packages audit --source {source}`.",
+        Face.REST: (
+            "Nothing was sent. If the user agrees, "
+            'send `PUT pkgwidgets/advisories/sources` with `"sources": ["{source}"]`.'
         ),
     },
     Hint.LIST_PACKAGES: {

@@ -101,6 +101,33 @@ class Client:
         self._record_failure(failure, started)
         raise RequestFailed(failure.reason)
 
+    def post(self, path: str, body: bytes, media_type: str, *, until: float) -> Response:
+        """Send `body` to `base + path`, with one retry, and return the answer.
+
+        Only for requests that ask: a retry repeats them. Redirects are not followed, so the body
+        goes to no other server. Raises `RequestFailed`.
+        """
+        route, started = self._get_route(self._base), monotonic()
+        headers = {**route.headers, "Content-Type": media_type}
+        failure = _Failure("the time limit was reached", self._base)
+        for _ in range(2):
+            until = min(until, started + 2 * self._limits.answer_seconds)
+            try:
+                response = read_response(
+                    route.pool, route.base + path, headers, until, self._limits, body=body
+                )
+            except (HTTPError, requests.RequestException, OSError, BrokenArchive) as error:
+                failure = self._failure(_failure_reason(error), self._base)
+                continue
+            if response.redirect_location is not None:
+                raise RequestFailed("it redirects, and the request is sent to no other address")
+            if response.status not in _RETRIED_STATUSES:
+                self._record_answer()
+                return response
+            failure = self._failure(f"it answered HTTP {response.status}", self._base)
+        self._record_failure(failure, started)
+        raise RequestFailed(failure.reason)
+
     def _record_answer(self) -> None:
         with self._lock:
             self._breaker(self._base).reset()

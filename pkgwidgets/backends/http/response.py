@@ -48,14 +48,18 @@ def read_response(
     headers: Mapping[str, str],
     until: float,
     limits: HttpLimits = HttpLimits(),
+    *,
+    body: bytes | None = None,
 ) -> Response:
     """Send a request over a urllib3 pool, which opens a connection if none is free.
 
-    Raises the errors of urllib3, OSError, `BrokenArchive`, `RequestFailed`.
+    It is a GET without a `body`, else a POST. Raises the errors of urllib3, OSError,
+    `BrokenArchive`, `RequestFailed`.
     """
     response = pool.urlopen(
-        "GET",
+        "GET" if body is None else "POST",
         target,
+        body=body,
         headers=headers,
         timeout=urllib3.Timeout(connect=limits.connect_seconds, read=limits.read_seconds),
         retries=False,

@@ -1,0 +1,111 @@
+"""Read advisories from a folder or a zip file of OSV records (`*.json`)."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+from packaging.utils import NormalizedName
+from packaging.version import Version
+
+from pkgwidgets.core import osv
+from pkgwidgets.core.advisories import Advisory, Effect
+from pkgwidgets.core.advisory_sources import AdvisoryAnswer, AdvisoryResult
+from pkgwidgets.core.errors import AdvisoriesUnavailable
+from pkgwidgets.core.interfaces import Report, no_report
+
+_MAX_RECORD_BYTES = 8 << 20
+_MAX_BYTES = 2 << 30
+_MAX_RECORDS = 500_000
+
+_Index = tuple[dict[NormalizedName, list[Advisory]], datetime]
+
+
+class RecordFiles:
+    """The records of a folder or a zip file. They are as of the newest one's modification."""
+
+    knows_projects = True
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._cached: tuple[object, _Index] | None = None
+
+    @property
+    def address(self) -> str:
+        """The path."""
+        return str(self._path)
+
+    def advisories_of(
+        self, projects: Mapping[NormalizedName, Version | None], report: Report = no_report
+    ) -> Mapping[NormalizedName, AdvisoryResult]:
+        """Answer from the files, which are read again if they changed; see `AdvisorySource`."""
+        try:
+            index, as_of = self._index()
+        except (OSError, zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
+            reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+            failure = AdvisoriesUnavailable(self.address, reason)
+            return dict.fromkeys(projects, failure)
+        return {
+            name: AdvisoryAnswer(
+                advisories=tuple(
+                    advisory
+                    for advisory in index.get(name, ())
+                    if version is None or advisory.effect(name, version) is not Effect.NOT_AFFECTED
+                ),
+                as_of=as_of,
+            )
+            for name, version in projects.items()
+        }
+
+    def _index(self) -> _Index:
+        key = self._key()
+        if self._cached is None or self._cached[0] != key:
+            self._cached = key, self._read()
+        return self._cached[1]
+
+    def _key(self) -> object:
+        paths = sorted(self._path.rglob("*.json")) if self._path.is_dir() else [self._path]
+        return [(path, path.stat().st_mtime_ns, path.stat().st_size) for path in paths]
+
+    def _read(self) -> _Index:
+        index: dict[NormalizedName, list[Advisory]] = {}
+        newest: datetime | None = None
+        total = count = 0
+        for text in _texts(self._path):
+            total, count = total + len(text), count + 1
+            if total > _MAX_BYTES or count > _MAX_RECORDS:
+                raise OSError(None, "it holds more than 2 GiB or 500,000 records")
+            advisory = _advisory(text)
+            if advisory is None:
+                continue
+            if advisory.modified is not None and (newest is None or advisory.modified > newest):
+                newest = advisory.modified
+            for name in {part.name for part in advisory.affected}:
+                index.setdefault(name, []).append(advisory)
+        if not count:
+            raise OSError(None, "it holds no .json file")
+        return index, newest or datetime.fromtimestamp(self._path.stat().st_mtime, UTC)
+
+
+def _texts(path: Path) -> Iterator[bytes]:
+    if path.is_dir():
+        for file in sorted(path.rglob("*.json")):
+            if file.stat().st_size <= _MAX_RECORD_BYTES:
+                yield file.read_bytes()
+        return
+    with zipfile.ZipFile(path) as archive:
+        for member in archive.infolist():
+            if member.filename.endswith(".json") and member.file_size <= _MAX_RECORD_BYTES:
+                with archive.open(member) as opened:
+                    yield opened.read(_MAX_RECORD_BYTES)
+
+
+def _advisory(text: bytes) -> Advisory | None:
+    """Return the advisory of a file; None if the file is no record."""
+    try:
+        return osv.read_record(json.loads(text))
+    except (ValueError, RecursionError):
+        return None

@@ -1,0 +1,157 @@
+"""Read records in the OSV format; they come from outside, so nothing in them is trusted.
+
+Source: https://ossf.github.io/osv-schema/.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion, Version
+
+from . import cvss
+from .advisories import Advisory, AffectedProject, Event, VersionRange
+
+ECOSYSTEM = "PyPI"
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,99}")
+_LINK = re.compile(r"https?://[!-~]{1,1000}")
+_MAX_CHARACTERS = 500
+_KINDS = ("introduced", "fixed", "last_affected", "limit")
+_RANGE_TYPES = ("ECOSYSTEM", "SEMVER")
+"""Ranges of versions; GIT ranges name commits, which say nothing about a release."""
+_SEVERITY_NAMES = {"moderate": "medium"}
+_SEVERITIES = ("low", "medium", "high", "critical")
+
+
+class InvalidRecord(ValueError):
+    """A record is not an advisory; the text says why."""
+
+
+def is_advisory_id(text: object) -> bool:
+    """Tell whether a value can be the id of a record, and so a part of an address."""
+    return isinstance(text, str) and _ID.fullmatch(text) is not None
+
+
+def read_record(record: object) -> Advisory:
+    """Return the advisory of a decoded JSON record; or raise `InvalidRecord`.
+
+    Parts for other ecosystems are left out. What cannot be read makes versions unknown, not safe.
+    """
+    if not isinstance(record, Mapping) or not is_advisory_id(record.get("id")):
+        raise InvalidRecord("it has no valid id")
+    affected = record.get("affected", ())
+    if not isinstance(affected, Sequence) or isinstance(affected, str):
+        raise InvalidRecord("its list of affected packages cannot be read")
+    return Advisory(
+        id=record["id"],
+        aliases=frozenset(filter(is_advisory_id, _items(record.get("aliases")))),
+        summary=_text(record.get("summary")) or _text(record.get("details")),
+        severity=_severity(record, affected),
+        links=tuple(_links(record)),
+        is_withdrawn=bool(record.get("withdrawn")),
+        modified=read_time(record.get("modified")),
+        affected=tuple(_affected(affected)),
+    )
+
+
+def _affected(parts: Iterable[object]) -> Iterator[AffectedProject]:
+    for part in parts:
+        package = part.get("package") if isinstance(part, Mapping) else None
+        if not isinstance(part, Mapping) or not isinstance(package, Mapping):
+            continue  # a part without a package is about commits
+        name, ecosystem = package.get("name"), package.get("ecosystem")
+        # The ecosystem may have a suffix that names another index.
+        if not isinstance(ecosystem, str) or ecosystem.partition(":")[0] != ECOSYSTEM:
+            continue
+        if isinstance(name, str) and name:
+            yield _affected_project(name, part)
+
+
+def _affected_project(name: str, part: Mapping[str, Any]) -> AffectedProject:
+    listed, ranges = part.get("versions"), part.get("ranges")
+    known = [found for found in _items(ranges) if isinstance(found, Mapping)]
+    typed = [found for found in known if found.get("type") in _RANGE_TYPES]
+    is_complete = all(value is None or isinstance(value, list) for value in (listed, ranges))
+    return AffectedProject(
+        name=canonicalize_name(name),
+        versions=frozenset(filter(None, map(read_version, _items(listed)))),
+        ranges=tuple(map(_range, typed)),
+        is_complete=is_complete and len(known) == len(_items(ranges)),
+    )
+
+
+def _range(found: Mapping[str, Any]) -> VersionRange:
+    events, is_readable = list[Event](), isinstance(found.get("events"), list)
+    for entry in _items(found.get("events")):
+        for kind, bound in entry.items() if isinstance(entry, Mapping) else ():
+            version = (
+                None if bound == "0" or (kind, bound) == ("limit", "*") else read_version(bound)
+            )
+            is_known = kind in _KINDS and (version is not None or bound in ("0", "*"))
+            is_readable = is_readable and is_known
+            events += [Event(kind=kind, version=version)] if is_known else []
+    starts = any(event.kind == "introduced" for event in events)
+    return VersionRange(events=tuple(events), is_readable=is_readable and starts)
+
+
+def read_version(text: object) -> Version | None:
+    """Return the public part of a version (PEP 440); None if it is invalid."""
+    if not isinstance(text, str) or len(text) > _MAX_CHARACTERS:
+        return None
+    try:
+        return Version(Version(text).public)
+    except InvalidVersion:
+        return None
+
+
+def read_time(text: object) -> datetime | None:
+    """Return a time in UTC (RFC 3339); None if it is invalid."""
+    if not isinstance(text, str):
+        return None
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return time.replace(tzinfo=time.tzinfo or UTC).astimezone(UTC)
+
+
+def _severity(record: Mapping[str, Any], affected: Sequence[object]) -> str:
+    """Return the worst severity that the database states, else that of the CVSS scores."""
+    parts = [record, *(part for part in affected if isinstance(part, Mapping))]
+    stated = []
+    for part in parts:
+        specific = part.get("database_specific")
+        name = str(specific.get("severity", "")).lower() if isinstance(specific, Mapping) else ""
+        stated.append(_SEVERITY_NAMES.get(name, name))
+    vectors = [
+        score.get("score")
+        for part in parts
+        for score in _items(part.get("severity"))
+        if isinstance(score, Mapping)
+    ]
+    scored = [cvss.severity(vector) for vector in vectors if isinstance(vector, str)]
+    for names in (stated, scored):
+        known = [name for name in names if name in _SEVERITIES]
+        if known:
+            return max(known, key=_SEVERITIES.index)
+    return ""
+
+
+def _links(record: Mapping[str, Any]) -> Iterator[str]:
+    for reference in _items(record.get("references")):
+        url = reference.get("url") if isinstance(reference, Mapping) else None
+        if isinstance(url, str) and _LINK.fullmatch(url):
+            yield url
+
+
+def _items(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _text(value: object) -> str:
+    first = value.strip().partition("\n")[0] if isinstance(value, str) else ""
+    return "".join(c for c in first if c.isprintable())[:_MAX_CHARACTERS]

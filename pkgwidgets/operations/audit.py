@@ -1,0 +1,116 @@
+"""Audit what is installed: which advisories affect it, and the smallest step out of each."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from packaging.utils import NormalizedName
+from packaging.version import Version
+
+from pkgwidgets.core import dependency_graph
+from pkgwidgets.core.advisories import AdvisoryGroup, Effect, worst_effect
+from pkgwidgets.core.advisory_sources import AdvisorySource
+from pkgwidgets.core.audit import Audit, AuditRow, row_order
+from pkgwidgets.core.environment import Distribution, Unreadable
+from pkgwidgets.core.errors import NoAdvisorySource, PackageNotFound
+from pkgwidgets.core.interfaces import Backend, Report, no_report
+from pkgwidgets.core.names import checked_names
+from pkgwidgets.core.origins import Origin
+
+from .known_advisories import KnownAdvisories, ask_sources
+from .safe_steps import SafeSteps
+
+_ASKED_ORIGINS = frozenset({Origin.INDEX, Origin.CONDA, Origin.SYSTEM})
+"""The origins whose names and versions mean the same to a source as here."""
+
+
+def audit(
+    backend: Backend,
+    sources: Sequence[AdvisorySource],
+    names: str | Iterable[str] | None = None,
+    *,
+    now: datetime | None = None,
+    report: Report = no_report,
+) -> Audit:
+    """Ask all sources for the installed packages, or for some of them.
+
+    What a source does not answer is a row with the reason, never a safe package. Raises
+    `NoAdvisorySource`, `PackageNotFound` and `InvalidRequest`.
+    """
+    if not sources:
+        raise NoAdvisorySource(str(backend.environment.interpreter.prefix))
+    installed = backend.environment.distributions()
+    wanted = _wanted(installed, None if names is None else checked_names(names))
+    versions = {name: d.version for name, d in wanted.items() if d.origin in _ASKED_ORIGINS}
+    known = ask_sources(sources, dict(versions), now or datetime.now(UTC), report)
+    suspects = {
+        name: versions[name]
+        for name, found in known.items()
+        if worst_effect(found.groups, name, versions[name]) is not Effect.NOT_AFFECTED
+    }
+    steps = SafeSteps(backend, sources, installed, suspects, known, report)
+    rows = [row for name in wanted for row in _rows(wanted[name], known.get(name), steps)]
+    rows += _unreadable(installed, names)
+    return Audit(rows=tuple(sorted(rows, key=row_order)), checked=len(versions))
+
+
+def _wanted(
+    installed: dependency_graph.Installed, names: Collection[NormalizedName] | None
+) -> dict[NormalizedName, Distribution]:
+    for name in names or ():
+        if name not in installed:
+            raise PackageNotFound(name)
+    return {
+        name: distribution
+        for name, distribution in installed.items()
+        if isinstance(distribution, Distribution) and (names is None or name in names)
+    }
+
+
+def _unreadable(
+    installed: dependency_graph.Installed, names: str | Iterable[str] | None
+) -> Iterator[AuditRow]:
+    for name, distribution in installed.items() if names is None else ():
+        if isinstance(distribution, Unreadable):
+            reason = f"its metadata cannot be read: {distribution.reason}"
+            yield AuditRow(id=name, name=name, version=Version("0"), error=reason)
+
+
+def _rows(
+    distribution: Distribution, known: KnownAdvisories | None, steps: SafeSteps
+) -> Iterator[AuditRow]:
+    """Yield a row for each vulnerability, or one that says why nothing is known."""
+    name, version = distribution.id, distribution.version
+    row = AuditRow(id=name, name=distribution.name, version=version)
+    if known is None:
+        origin = f"it comes from {distribution.origin.value}, so no source knows this version"
+        yield replace(row, error=origin)
+        return
+    row = replace(row, source=", ".join(known.sources), as_of=known.as_of)
+    found = [group for group in known.groups if _concerns(group, name, version)]
+    for group in found:
+        effect = group.effect(name, version)
+        step = steps.of(name)
+        unclear = "it is not known whether it affects this version"
+        problems = [] if effect is Effect.AFFECTED else [unclear]
+        yield replace(
+            row,
+            advisory=group.id,
+            aliases=group.aliases,
+            severity=group.severity,
+            summary=group.summary,
+            links=group.links,
+            effect=effect,
+            fixed_in=group.fixed_after(name, version),
+            safe_version=step.version,
+            blocked_by=step.blocked_by,
+            error="; ".join([*problems, *known.problems, *filter(None, [step.problem])]),
+        )
+    if not found and known.problems:
+        yield replace(row, error="; ".join(known.problems))
+
+
+def _concerns(group: AdvisoryGroup, name: NormalizedName, version: Version) -> bool:
+    return group.effect(name, version) is not Effect.NOT_AFFECTED
