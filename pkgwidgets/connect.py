@@ -36,6 +36,7 @@ from pkgwidgets.backends.store import filesystem
 from pkgwidgets.backends.store.savepoint import FolderSavePoint
 from pkgwidgets.backends.worker.launcher import ApplyRequest, WorkerLauncher
 from pkgwidgets.backends.worker.recovery_archive import archive
+from pkgwidgets.core.advisory_sources import AdvisorySettings
 from pkgwidgets.core.environment import Interpreter
 from pkgwidgets.core.errors import InstallerUnavailable, InvalidRequest
 from pkgwidgets.core.interfaces import Backend, FileOwners, OtherKernels
@@ -257,7 +258,15 @@ def _backend(
             partial(_check_state, environment, journal, limits),
         ),
         policy=PolicyFile(target.prefix),
+        advisories=partial(_advisory_settings, target.prefix, sources),
     )
+
+
+def _advisory_settings(prefix: Path, sources: index_selection.SourceFactory) -> AdvisorySettings:
+    # Imported late: a process that never asks for advisories starts faster without it.
+    from pkgwidgets.backends.advisories.sources import ConfiguredSources
+
+    return ConfiguredSources(prefix, sources)
 
 
 def _check_state(

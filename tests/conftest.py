@@ -63,6 +63,7 @@ def empty_index_cache(
 ) -> None:
     """Use an empty cache of index answers, and do not wait before a retry."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("config")))
     monkeypatch.setattr("pkgwidgets.backends.http.client.sleep", lambda seconds: None)
 
 

@@ -16,6 +16,7 @@ SERVICE = {
     "apply": "plan, *, report=None",
     "cancel": "transaction=None",
     "change_token": "",
+    "check_advisories": "names=None, *, report=None",
     "check_for_updates": "name=None, refresh=False, *, report=None",
     "current_transaction": "",
     "find_notebook": "told=''",
@@ -35,6 +36,7 @@ SERVICE = {
     "list_releases": "name, *, report=None",
     "list_unlocks": "*, report=None",
     "list_variables": "",
+    "plan_fix": "names=None, *, sources=(), report=None",
     "plan_install": "requirement, allow='dependencies', *, report=None",
     "plan_known_good": "notebook, *, report=None",
     "plan_surviving": "notebooks, *, report=None",
@@ -54,6 +56,7 @@ SERVICE = {
         "*, step=None, skip_failing=False, notebooks=(), root=None, check=(), allow_untried=False, "
         "report=None"
     ),
+    "use_advisories": "*sources",
     "upgrade_package": "name, version=None, *, step=None, report=None",
 }
 """The methods of `PackageService`, and what they take."""

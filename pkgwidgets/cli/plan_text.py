@@ -52,6 +52,8 @@ def held_back_text(held_back: HeldBack, *, is_changed: bool) -> str:
 def apply_command(request: Request) -> str:
     """Return the command that applies the plan of a request."""
     words = ["pkgwidgets", request.action, *_global_options(request)]
+    for source in request.sources:
+        words += ["--source", source]
     if request.action == "upgrade" and not request.names:
         words.append("--all")
     if request.version is not None:

@@ -164,6 +164,13 @@ def holds(request: Request, console: Console) -> int:
     return DONE
 
 
+def audit(request: Request, console: Console) -> int:
+    """List known vulnerabilities."""
+    from . import audit as audit_verb  # the other verbs need none of it
+
+    return audit_verb.audit(_connect_and_recover(request, console), request, console)
+
+
 def history(request: Request, console: Console) -> int:
     """List the transactions, newest first."""
     backend = _connect_and_recover(request, console)
@@ -202,6 +209,8 @@ VERBS: dict[str, Verb] = {
     "hold": hold,
     "unhold": unhold,
     "holds": holds,
+    "audit": audit,
+    "fix": change,
     "history": history,
     "recover": recover,
 }

@@ -171,6 +171,7 @@ def _add_plan_arguments(parser: _Parser) -> None:
         "install": "Plan to install the requirements NAME instead",
         "uninstall": "Plan to uninstall the packages NAME instead",
         "undo": "Plan to undo the transaction NAME instead (default: the last one)",
+        "fix": "Plan the smallest steps out of known vulnerabilities instead",
     }
     for action, text in action_texts.items():
         actions.add_argument(
@@ -242,6 +243,35 @@ def _add_held_package(parser: _Parser, versions_text: str) -> None:
     parser.add_argument("versions", nargs="?", metavar="VERSIONS", help=versions_text)
 
 
+def _add_audit_arguments(parser: _Parser) -> None:
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help="Packages to audit (default: all packages)"
+    )
+    _add_source_option(parser)
+    parser.add_argument(
+        "--sarif", action="store_true", help="Return a SARIF 2.1.0 log, for code scanners"
+    )
+
+
+def _add_fix_arguments(parser: _Parser) -> None:
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help="Packages to fix (default: all packages)"
+    )
+    _add_source_option(parser)
+    _add_changing_options(parser, "fix", allow=False)
+
+
+def _add_source_option(parser: _Parser) -> None:
+    parser.add_argument(
+        "--source",
+        action="append",
+        dest="sources",
+        default=[],
+        metavar="SOURCE",
+        help="An OSV service, or a folder or zip file of OSV records; it is remembered",
+    )
+
+
 def _add_changing_options(parser: _Parser, action: Action, *, allow: bool = True) -> None:
     parser.set_defaults(action=action)
     if allow:
@@ -300,6 +330,8 @@ _ADD_ARGUMENTS = {
     "hold": _add_hold_arguments,
     "unhold": _add_unhold_arguments,
     "holds": _add_no_arguments,
+    "audit": _add_audit_arguments,
+    "fix": _add_fix_arguments,
     "history": _add_no_arguments,
     "undo": _add_undo_arguments,
     "recover": _add_no_arguments,

@@ -40,6 +40,8 @@ class Request:
     versions: str | None = None
     reason: str = ""
     until: str | None = None
+    sources: tuple[str, ...] = ()
+    sarif: bool = False
 
     @property
     def plan_request(self) -> PlanRequest:
@@ -50,6 +52,7 @@ class Request:
             version=self.version,
             allow=self.allow,
             step=self.step,
+            sources=self.sources,
         )
 
 
@@ -79,6 +82,8 @@ def _check_request(request: Request) -> None:
     if request.verb == "plan" and request.everything and is_narrowed:
         reason = "`--all` plans an upgrade of all packages: give no name and no other action"
         raise InvalidRequest("name", None, reason)
+    if request.json and request.sarif:
+        raise InvalidRequest("command line", None, "give `--json` or `--sarif`, not both")
     request.plan_request.check()
 
 

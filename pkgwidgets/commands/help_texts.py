@@ -21,6 +21,8 @@ _SUMMARIES = {
     "hold": "Hold a package at some versions",
     "unhold": "Remove the holds of a package",
     "holds": "List holds, the minimum age, and settings of uv and pip",
+    "audit": "List known vulnerabilities, each with the smallest safe version",
+    "fix": "Upgrade vulnerable packages, each to its smallest safe version",
     "history": "List past changes, newest first",
     "undo": "Undo the last change, or an earlier one",
     "recover": "Finish or roll back an interrupted change",
@@ -35,7 +37,7 @@ If it fails, it is rolled back and the environment is unchanged."""
 _APPLYING_IN_MAGIC = """\
 The plan is applied without asking for confirmation.
 If it fails, it is rolled back and the environment is unchanged."""
-_CHANGING = frozenset({"upgrade", "install", "uninstall", "undo"})
+_CHANGING = frozenset({"upgrade", "install", "uninstall", "undo", "fix"})
 
 _DETAILS = {
     "updates": """\
@@ -52,6 +54,13 @@ A package that is installed already changes only if the requirement demands it."
 No plan gives the package another version. An installed version that the hold
 forbids stays. Holds are in pkgwidgets.toml in the root folder of the
 environment. The undo command takes the change back.""",
+    "audit": """\
+SAFE is the smallest release without a known vulnerability that no installed
+package forbids. A source is an OSV service, or a folder or zip file of OSV
+records. There is no default source. A service gets the names and versions of
+the packages, and only after you named it with --source. The exit code is 4 if a
+vulnerability was found.""",
+    "fix": "No package goes further than it must. What has no safe version is named.",
     "history": """\
 Each change is one transaction. Its id is what the undo command accepts.
 Times are in UTC.""",
@@ -89,7 +98,7 @@ _EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("upgrade pandas --allow all", "Let any other package change too"),
         ("upgrade --all", "Upgrade all packages"),
         ("upgrade --all --step minor", "Upgrade all, without major steps"),
-        ("upgrade --all --skip-failing", "Upgrade all but what fails the check"),
+        ("upgrade --all --skip-failing", "Leave out what fails the check"),
     ),
     "install": (
         ("install polars", "Install the compatible version"),
@@ -103,6 +112,15 @@ _EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "unhold": (("unhold pandas", "Remove all holds of a package"),),
     "holds": (("holds", "List what limits versions"),),
+    "audit": (
+        ("audit --source https://osv.example", "Ask a service, and remember it"),
+        ("audit --source advisories.zip", "Read records from a file"),
+        ("audit pandas --json", "Audit one package, as JSON"),
+    ),
+    "fix": (
+        ("fix", "Fix all packages that have a safe version"),
+        ("fix pillow", "Fix one package"),
+    ),
     "history": (("history", "List past changes"),),
     "undo": (
         ("undo", "Undo the last change"),
@@ -133,6 +151,7 @@ exit codes:
   1  Failed. The change was rolled back, or the error says what to fix.
   2  Invalid or impossible request. Nothing was changed.
   3  Nothing to do, or not confirmed. Nothing was changed.
+  4  An audit found a vulnerability.
   130  Interrupted before a change was started."""
 
 

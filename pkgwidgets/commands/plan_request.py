@@ -11,7 +11,7 @@ from pkgwidgets.core.names import checked_name, checked_requirement
 from pkgwidgets.core.plan_arguments import checked_target
 from pkgwidgets.core.plans import AllowPolicy, Plan, StepLimit
 
-Action = Literal["upgrade", "install", "uninstall", "undo"]
+Action = Literal["upgrade", "install", "uninstall", "undo", "fix"]
 ACTIONS: tuple[Action, ...] = get_args(Action)
 """The actions that can be planned."""
 
@@ -21,7 +21,8 @@ class PlanRequest:
     """A request to plan.
 
     `names` are packages to upgrade (none: everything) or to uninstall, requirements to install,
-    or the one transaction to undo (none: the last one).
+    or the one transaction to undo (none: the last one). For a fix, they are packages (none: all),
+    and `sources` are those of the advisories (none: the configured ones).
     """
 
     action: Action = "upgrade"
@@ -29,6 +30,7 @@ class PlanRequest:
     version: str | None = None
     allow: AllowPolicy = "dependencies"
     step: StepLimit | None = None
+    sources: tuple[str, ...] = ()
 
     def check(self) -> None:
         """Raise `InvalidRequest` for what cannot be planned, before anything is started."""
@@ -60,6 +62,9 @@ class Planner(Protocol):
 
     def plan_undo(self, transaction: str | None, /) -> Plan:
         """Plan to undo a transaction; None means the last one."""
+
+    def plan_fix(self, names: tuple[str, ...] | None, /, *, sources: tuple[str, ...]) -> Plan:
+        """Plan the smallest steps out of known vulnerabilities; None means of all packages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +108,14 @@ class BackendPlanner:
 
         return planning.plan_undo(self.backend, transaction, report=self.report)
 
+    def plan_fix(self, names: tuple[str, ...] | None, /, *, sources: tuple[str, ...]) -> Plan:
+        """Plan the smallest steps out of known vulnerabilities; None means of all packages."""
+        from pkgwidgets.operations import audit, fix_planning
+
+        configured = self.backend.advisories().sources(sources)
+        audited = audit.audit(self.backend, configured, names, report=self.report)
+        return fix_planning.plan_fix(self.backend, audited, report=self.report)
+
 
 def plan_for(request: PlanRequest, planner: Planner) -> Plan:
     """Make the plan for a request; raises what the functions of `operations.planning` raise."""
@@ -115,6 +128,8 @@ def plan_for(request: PlanRequest, planner: Planner) -> Plan:
             return planner.plan_install(request.names, request.allow)
         case "uninstall":
             return planner.plan_uninstall(request.names)
+        case "fix":
+            return planner.plan_fix(request.names or None, sources=request.sources)
         case "undo":
             return planner.plan_undo(request.names[0] if request.names else None)
 

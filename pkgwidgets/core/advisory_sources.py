@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Protocol
 
 from packaging.utils import NormalizedName
@@ -12,7 +13,14 @@ from packaging.version import Version
 
 from .advisories import Advisory
 from .errors import PkgwidgetsError
-from .interfaces import Report, no_report
+from .events import Event
+
+Report = Callable[[Event], None]
+"""Gets an event per step, as `core/interfaces.py` describes it."""
+
+
+def _no_report(event: Event) -> None:
+    """Ignore an event."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,10 +51,35 @@ class AdvisorySource(Protocol):
         """Whether it can answer for all versions of a project at once."""
 
     def advisories_of(
-        self, projects: Mapping[NormalizedName, Version | None], report: Report = no_report
+        self, projects: Mapping[NormalizedName, Version | None], report: Report = _no_report
     ) -> Mapping[NormalizedName, AdvisoryResult]:
         """Return the advisories of each project: those that affect the version.
 
         For None, those of all versions; only if it `knows_projects`. The answer of a project that
         fails is its error.
         """
+
+
+class AdvisorySettings(Protocol):
+    """Which sources are configured, and to which of them the user agreed."""
+
+    def sources(self, names: Sequence[str | Path] = ()) -> Sequence[AdvisorySource]:
+        """Return the sources of these names, or the configured ones.
+
+        Raises `SourceNotAgreed` for an address to which the user has not agreed, and
+        `InvalidRequest` for a name that is neither an address nor a path.
+        """
+
+    def agree(self, names: Sequence[str | Path]) -> None:
+        """Remember these sources for this user, and that they may get names and versions."""
+
+
+class NoAdvisorySettings:
+    """No source is configured, and none can be."""
+
+    def sources(self, names: Sequence[str | Path] = ()) -> Sequence[AdvisorySource]:
+        """Return no source."""
+        return ()
+
+    def agree(self, names: Sequence[str | Path]) -> None:
+        """Do nothing."""

@@ -12,6 +12,7 @@ from typing import Protocol
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
+from .advisory_sources import AdvisorySettings, NoAdvisorySettings
 from .differences import Difference
 from .environment import Distribution, Interpreter, Unreadable
 from .errors import DiskFailed, PkgwidgetsError
@@ -618,3 +619,5 @@ class Backend:
     """Keeps the rows of the last update check."""
     policy: PolicyFile = NO_POLICY_FILE
     """The holds and the minimum age. The active holds are among the limits, too."""
+    advisories: Callable[[], AdvisorySettings] = NoAdvisorySettings
+    """Returns the settings of the sources of advisories."""

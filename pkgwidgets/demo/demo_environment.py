@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import json
 import shutil
 import sysconfig
 import tempfile
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from . import catalog
+from . import advisories, catalog
 from .index_server import DemoIndex
 from .wheel_installer import WheelInstallation
 
@@ -81,6 +82,7 @@ def start(folder: Path | None = None) -> Demo:
         index = undo.enter_context(DemoIndex(catalog.WHEELS))
         scheme = _create_environment(folder / "env")
         python = scheme["scripts"] / "python"
+        _configure_advisories(folder / "env", advisories.write_records(folder))
         _install_projects(python, scheme)
         undo.pop_all()
     demo = Demo(folder=folder, python=python, site_packages=scheme["purelib"], index=index)
@@ -106,6 +108,12 @@ def _create_environment(root: Path) -> dict[str, Path]:
     venv.create(root, with_pip=False, symlinks=True)
     roots = {"base": str(root), "platbase": str(root)}
     return {key: Path(path) for key, path in sysconfig.get_paths("venv", roots).items()}
+
+
+def _configure_advisories(prefix: Path, records: Path) -> None:
+    """Name the records in the environment's own file, so that the user's settings stay as is."""
+    text = f"[advisories]\nsources = [{json.dumps(str(records))}]\n"
+    (prefix / "pkgwidgets.toml").write_text(text, encoding="utf-8")
 
 
 def _install_projects(python: Path, scheme: dict[str, Path]) -> None:

@@ -13,6 +13,7 @@ Words = Sequence[str]
 
 _VERBS_OF_INSTALLED = frozenset(
     {"packages", "list", "updates", "plan", "upgrade", "uninstall", "hold", "unhold"}
+    | {"audit", "fix"}
 )
 """The verbs that take names of installed packages."""
 
@@ -68,5 +69,6 @@ _OPTION_VALUES: dict[str, Callable[[Words, CompletionSources], Words]] = {
     "--until": lambda arguments, sources: (),
     "--python": lambda arguments, sources: (),
     "--index-url": lambda arguments, sources: (),
+    "--source": lambda arguments, sources: (),
 }
 """The values of each option; they are completed after the option."""

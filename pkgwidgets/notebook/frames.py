@@ -10,6 +10,7 @@ import pandas as pd
 
 from pkgwidgets.analysis.api_changes import Impact, Severity
 from pkgwidgets.analysis.run_comparison import Rehearsal, Verdict
+from pkgwidgets.core.audit import AuditRow
 from pkgwidgets.core.origins import Origin
 from pkgwidgets.core.packages import PackageInfo, PackageStatus, VersionStep
 from pkgwidgets.core.plans import Change
@@ -79,6 +80,21 @@ HISTORY = {
 }
 """The transactions, newest first; its index is `transaction`."""
 
+ADVISORIES = {
+    "package": "string",
+    "version": "string",
+    "advisory": "string",
+    "aliases": "string",
+    "severity": pd.CategoricalDtype(["low", "medium", "high", "critical"], ordered=True),
+    "fixed_in": "string",
+    "safe_version": "string",
+    "blocked_by": "string",
+    "source": "string",
+    "as_of": _TIME,
+    "error": "string",
+}
+"""The known vulnerabilities; its index is the row number."""
+
 IMPACT = {
     "cell": "Int64",
     "package": "string",
@@ -98,6 +114,22 @@ REHEARSAL: dict[str, Any] = {
     "seconds_after": "Float64",
 }
 """The cells of rehearsed notebooks, in order; its index is the row number."""
+
+
+def advisories(rows: Sequence[AuditRow]) -> pd.DataFrame:
+    """Return the rows of an audit, the worst first.
+
+    `PackageService.check_advisories` describes the columns.
+    """
+    columns: dict[str, list[Any]] = {
+        name: [_column_value(getattr(row, name, None)) for row in rows] for name in ADVISORIES
+    }
+    columns["package"] = [row.name for row in rows]
+    columns["aliases"] = [", ".join(row.aliases) for row in rows]
+    columns["severity"] = [row.severity or None for row in rows]
+    columns["error"] = [row.error or None for row in rows]
+    frame = _make_frame(columns, ADVISORIES, list(map(str, range(len(rows)))), "")
+    return FullTextFrame(frame.reset_index(drop=True))
 
 
 def impact(rows: Sequence[Impact]) -> pd.DataFrame:

@@ -23,6 +23,7 @@ from IPython.core.magic import Magics, line_magic, magics_class
 from pkgwidgets.commands import grammar, recovery
 from pkgwidgets.commands.grammar import Request
 from pkgwidgets.commands.plan_request import plan_for
+from pkgwidgets.core.audit import Audit
 from pkgwidgets.core.errors import InvalidRequest, PkgwidgetsError
 from pkgwidgets.core.history import committed
 from pkgwidgets.core.interfaces import no_report
@@ -31,7 +32,7 @@ from pkgwidgets.core.plans import Plan
 from pkgwidgets.core.policy import ListedHold
 from pkgwidgets.core.transactions import Transaction
 from pkgwidgets.operations.skip_failing import apply_without_failing
-from pkgwidgets.presentation import payloads
+from pkgwidgets.presentation import audit_text, payloads
 from pkgwidgets.presentation.hints import Face, hint_text
 
 from .completion import CompletionSources, completions
@@ -183,6 +184,12 @@ def _apply_plan(service: PackageService, request: Request) -> Transaction:
     return apply_without_failing(plan, partial(_make_plan, service, request), service.apply)
 
 
+def _audit(service: PackageService, request: Request) -> Audit:
+    if request.sources:
+        service.use_advisories(*request.sources)
+    return service.values.audit(request.names or None)
+
+
 def _list_history(service: PackageService, request: Request) -> tuple[Transaction, ...]:
     return service.values.history()
 
@@ -211,6 +218,8 @@ _VERBS: dict[str, Callable[[PackageService, Request], object]] = {
     "hold": _hold,
     "unhold": _unhold,
     "holds": _list_holds,
+    "audit": _audit,
+    "fix": _apply_plan,
     "history": _list_history,
 }
 
@@ -223,6 +232,8 @@ def _as_frame(request: Request, answer: Any) -> object:
             return frames.updates(answer)
         case "packages":
             return frames.packages(answer)
+        case "audit":
+            return frames.advisories(answer.rows)
         case "history":
             return frames.history(answer)
         case "holds":
@@ -242,6 +253,8 @@ def _as_json(request: Request, answer: Any) -> dict[str, Any]:
             fields: dict[str, Any] = {request.verb: [payloads.package(row) for row in answer]}
         case "plan":
             fields = {"plan": payloads.plan(answer)}
+        case "audit":
+            fields = {"advisories": [audit_text.payload(row) for row in answer.rows]}
         case "history":
             fields = {
                 "transactions": [

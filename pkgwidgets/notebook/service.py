@@ -28,7 +28,15 @@ from pkgwidgets.core.plans import AllowPolicy, Plan, StepLimit
 from pkgwidgets.core.releases import Release
 from pkgwidgets.core.transactions import Transaction
 from pkgwidgets.core.unlocking import Unlock
-from pkgwidgets.operations import access, holds, inventory, planning, preparation, recovery
+from pkgwidgets.operations import (
+    access,
+    fix_planning,
+    holds,
+    inventory,
+    planning,
+    preparation,
+    recovery,
+)
 from pkgwidgets.operations import transactions as operations
 from pkgwidgets.operations.dismissal import dismiss_note
 from pkgwidgets.operations.skip_failing import apply_without_failing
@@ -357,6 +365,73 @@ class PackageService:
             return self._with_restart(
                 planning.plan_install(self._backend, requirement, allow=allow, report=progress)
             )
+
+    def use_advisories(self, *sources: str | Path) -> None:
+        """Remember the sources of advisories for this user, in this order.
+
+        A source is the address of an OSV service, or the path of a folder or zip file with OSV
+        records. `"index"` is the JSON API of the configured index. An address gets the names and
+        versions of the checked packages: naming it here means that you agree. There is no default
+        source. Raises `InvalidRequest` for another text.
+
+        >>> service.use_advisories(garden.folder / "advisories")
+        """
+        self._backend.advisories().agree(sources)
+
+    def check_advisories(
+        self, names: str | Iterable[str] | None = None, *, report: Report | None = None
+    ) -> pd.DataFrame:
+        """Return the known vulnerabilities of the installed packages, the worst first.
+
+        A row is a vulnerability that affects the installed version, or says in `error` why
+        something is unknown about a package. A package without a row has none. The index is a
+        range. The columns, in order:
+
+        - `package`, `version` (string): what is installed
+        - `advisory` (string): the id, for example of PyPA's database; NA if unknown
+        - `aliases` (string): its other ids; they count once
+        - `severity` (ordered category): low, medium, high or critical; NA if not stated
+        - `fixed_in` (string): the next version that fixes it
+        - `safe_version` (string): the smallest eligible newer release that no known advisory
+          affects, and that no installed package and no setting forbids
+        - `blocked_by` (string): what forbids the smallest unaffected release
+        - `source` (string): the sources that answered
+        - `as_of` (datetime64[ns, UTC]): the time of their data
+        - `error` (string): why something is unknown, also if the data is older than 30 days
+
+        Raises `NoAdvisorySource`, `SourceNotAgreed`, `PackageNotFound` and `InvalidRequest`.
+
+        >>> frame = service.check_advisories("seedshelf")
+        >>> frame[["advisory", "fixed_in", "safe_version"]].to_numpy().tolist()
+        [['DEMO-2026-1', '1.4.2', '1.4.2']]
+        """
+        from . import frames
+
+        return frames.advisories(self.values.audit(names, report=report).rows)
+
+    def plan_fix(
+        self,
+        names: str | Iterable[str] | None = None,
+        *,
+        sources: Iterable[str | Path] = (),
+        report: Report | None = None,
+    ) -> Plan:
+        """Plan the smallest steps out of the known vulnerabilities. Nothing is changed.
+
+        Each affected package goes to its `safe_version`, see `check_advisories`. Other packages
+        change only where that needs it. A package that has no safe version, or whose step cannot
+        be resolved, is in `held_back` of the plan. `sources` are used instead of the configured
+        ones. Raises what `check_advisories` and `plan_upgrade` raise.
+
+        >>> plan = service.plan_fix()
+        >>> plan.pins, plan.changes[0].reason
+        (('seedshelf==1.4.2',), 'fixes DEMO-2026-1')
+        >>> plan.held_back[0].reason
+        'DEMO-2026-2: blocked by allotboard (raintable<3)'
+        """
+        audit = self.values.audit(names, sources=sources, report=report)
+        with reporting(report) as progress:
+            return self._with_restart(fix_planning.plan_fix(self._backend, audit, report=progress))
 
     def plan_uninstall(self, names: str | Iterable[str]) -> Plan:
         """Plan to uninstall packages. Nothing is changed.

@@ -12,6 +12,7 @@ from packaging.utils import NormalizedName
 from pkgwidgets.analysis.api_changes import Impact
 from pkgwidgets.analysis.rehearsal_backend import RunLimits
 from pkgwidgets.analysis.run_comparison import Rehearsal
+from pkgwidgets.core.audit import Audit
 from pkgwidgets.core.errors import InvalidRequest
 from pkgwidgets.core.events import Event, PackageChecked
 from pkgwidgets.core.interfaces import Backend, Report
@@ -19,7 +20,7 @@ from pkgwidgets.core.packages import PackageInfo
 from pkgwidgets.core.plans import Plan
 from pkgwidgets.core.policy import ListedHold
 from pkgwidgets.core.transactions import Transaction
-from pkgwidgets.operations import holds, inventory, undo
+from pkgwidgets.operations import audit, holds, inventory, undo
 
 from . import rehearsal
 from .last_results import LastResults, Rows
@@ -103,6 +104,22 @@ class ServiceValues:
         {}
         """
         return undo.list_refusals(self._backend, self._backend.journal.transactions())
+
+    def audit(
+        self,
+        names: str | Iterable[str] | None = None,
+        *,
+        sources: Iterable[str | Path] = (),
+        report: Report | None = None,
+    ) -> Audit:
+        """Return the audit behind `check_advisories`, of the configured sources or of `sources`.
+
+        >>> [row.advisory for row in service.values.audit().findings]
+        ['DEMO-2026-1', 'DEMO-2026-2']
+        """
+        configured = self._backend.advisories().sources(tuple(sources))
+        with reporting(report) as progress:
+            return audit.audit(self._backend, configured, names, report=progress)
 
     def impact(
         self, plan: Plan, notebook: str | Path | None = None, *, report: Report | None = None

@@ -42,6 +42,12 @@ def uninstall_titles(names: Sequence[str]) -> RequestTitles:
     return RequestTitles(plan=f"Uninstall {shown}", progress=f"Uninstalling {shown}")
 
 
+def fix_titles(names: Sequence[str] | None) -> RequestTitles:
+    """Return the titles of a fix of these packages, or of all (None)."""
+    target = format_names(names)
+    return RequestTitles(plan=f"Fix {target}", progress=f"Fixing {target}")
+
+
 def undo_titles(transaction: Transaction, history: Sequence[Transaction]) -> RequestTitles:
     """Return the titles of an undo; `history` tells whether it is a redo."""
     is_redo = is_undo(transaction, history)

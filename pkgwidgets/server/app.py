@@ -9,7 +9,7 @@ from jupyter_server.utils import url_path_join
 
 from pkgwidgets.core.errors import EnvironmentBusy, PkgwidgetsError
 from pkgwidgets.operations import recovery
-from pkgwidgets.server.handlers import changes, reads, views
+from pkgwidgets.server.handlers import advisories, changes, reads, views
 
 from .base_handler import SETTINGS_KEY, BaseHandler, ServerContext
 from .environments import Environments
@@ -22,11 +22,14 @@ ROUTES: dict[str, type[BaseHandler]] = {
     "packages/updates": reads.UpdatesHandler,
     "packages/upgrade-all": changes.UpgradeAllHandler,
     "packages/install": changes.InstallHandler,
+    "packages/fix": changes.FixHandler,
     "packages/by-name/{name}": reads.PackageByNameHandler,
     "packages/by-id/{id}": reads.PackageByIdHandler,
     "packages/{name}": changes.UninstallHandler,
     "packages/{name}/upgrade": changes.UpgradeHandler,
     "packages/{name}/note": changes.NoteHandler,
+    "advisories": advisories.AdvisoriesHandler,
+    "advisories/sources": advisories.AdvisorySourcesHandler,
     "plans": changes.PlansHandler,
     "transactions": reads.TransactionsHandler,
     "transactions/{id}": reads.TransactionHandler,

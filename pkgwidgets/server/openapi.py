@@ -10,6 +10,8 @@ from typing import Any
 
 from jupyter_server.utils import url_path_join
 
+from pkgwidgets.commands.plan_request import ACTIONS
+
 from .openapi_texts import ACCEPTED, DESCRIPTION, PARAMETERS, ROUTES, failures
 from .response_cache import JsonResponse
 from .schemas import (
@@ -94,7 +96,13 @@ def response(base_url: str) -> JsonResponse:
 
 
 def _paths() -> dict[str, Any]:
-    return {**_read_paths(), **_change_paths(), **_plan_paths(), **_transaction_paths()}
+    return {
+        **_read_paths(),
+        **_change_paths(),
+        **_plan_paths(),
+        **_transaction_paths(),
+        **_advisory_paths(),
+    }
 
 
 def _read_paths() -> dict[str, Any]:
@@ -133,6 +141,19 @@ def _read_paths() -> dict[str, Any]:
     }
 
 
+def _advisory_paths() -> dict[str, Any]:
+    audited = success(advisories=array_of("Advisory"), checked={"type": "integer"})
+    sources: Schema = {"type": "array", "items": {**TEXT, "minLength": 1}, "minItems": 1}
+    put = _operation("useAdvisories", success(sources=sources))
+    body = {**optional_object(sources=sources), "required": ["sources"]}
+    return {
+        "advisories": {"get": _operation("audit", audited, _query_parameter("name", NAME))},
+        "advisories/sources": {
+            "put": {**put, "requestBody": {**_request_body(body), "required": True}}
+        },
+    }
+
+
 def _change_paths() -> dict[str, Any]:
     package_answer = success(package=ref("Package"), transaction=ref("Transaction"))
     results_answer = success(results=array_of("Result"), transaction=ref("Transaction"))
@@ -150,6 +171,7 @@ def _change_paths() -> dict[str, Any]:
         "packages/{name}/note": {
             "delete": _operation("dismissNote", success(package=ref("Package")), name)
         },
+        "packages/fix": {"put": _change("fixPackages", results_answer, plan_body)},
         "packages/install": {"post": _change("installPackage", package_answer, install_body)},
         "packages/{name}": {
             "delete": _change("uninstallPackage", transaction_answer, plan_body, name)
@@ -172,10 +194,14 @@ def _plan_paths() -> dict[str, Any]:
             install=_REQUIREMENT,
             uninstall={**names, "description": "The packages to uninstall."},
             undo={**TEXT, "description": "The id of a transaction to undo, or `last`."},
+            fix={
+                "anyOf": [names, {"const": "all"}],
+                "description": "The packages to bring to their smallest safe version, or `all`.",
+            },
             allow=ALLOW,
             step=STEP,
         ),
-        "oneOf": [{"required": [verb]} for verb in ("upgrade", "install", "uninstall", "undo")],
+        "oneOf": [{"required": [verb]} for verb in ACTIONS],
     }
     operation = _operation("plan", success(plan=ref("Plan")))
     return {

@@ -103,6 +103,29 @@ ROUTES = {
         answer="The package, with an empty `failed_change`.",
         permission="execute",
     ),
+    "fixPackages": RouteText(
+        summary="Upgrade vulnerable packages, each to its smallest safe version",
+        details=f"{_BODY_IS_OPTIONAL} {_STORED_PLAN}",
+        answer="One result per package, with the reason if it was held back.",
+        permission="execute",
+    ),
+    "audit": RouteText(
+        summary="List known vulnerabilities",
+        details=(
+            "The configured sources are queried. A service gets names and versions only after the "
+            "user has agreed."
+        ),
+        answer="The vulnerabilities, the worst first, and the packages that are unknown.",
+    ),
+    "useAdvisories": RouteText(
+        summary="Remember the sources of advisories",
+        details=(
+            "Send this only if the user agrees: the sources may then get the names and versions of "
+            "the packages."
+        ),
+        answer="The sources.",
+        permission="execute",
+    ),
     "installPackage": RouteText(
         summary="Install packages",
         details=f"Send either `requirement` or `plan`. {_STORED_PLAN}",
@@ -121,8 +144,8 @@ ROUTES = {
     "plan": RouteText(
         summary="Plan a change, without applying it",
         details=(
-            "Send exactly one of `upgrade`, `install`, `uninstall` and `undo`. The same user can "
-            "apply the plan once, within an hour, by its `id`."
+            "Send exactly one of `upgrade`, `install`, `uninstall`, `undo` and `fix`. "
+            "The same user can apply the plan once, within an hour, by its `id`."
         ),
         answer=(
             "The plan: its changes, what it holds back, and which kernels must restart. Kernels "

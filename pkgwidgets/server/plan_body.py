@@ -46,6 +46,11 @@ def uninstall(names: Sequence[str]) -> PlanRequest:
     return PlanRequest(action="uninstall", names=tuple(names))
 
 
+def fix(names: Sequence[str] | None = None) -> PlanRequest:
+    """Request the smallest steps out of known vulnerabilities; None means of all packages."""
+    return PlanRequest(action="fix", names=tuple(names or ()))
+
+
 def undo(transaction: str | None) -> PlanRequest:
     """Request to undo a transaction; None means the last one."""
     return PlanRequest(action="undo", names=() if transaction is None else (transaction,))
@@ -70,6 +75,9 @@ def plan_request(fields: Mapping[str, Any]) -> PlanRequest:
         case "undo":
             transaction = request_body.text_field(fields, action) or ""
             request = undo(None if transaction == "last" else transaction)
+        case "fix":
+            everything = fields[action] == _ALL
+            request = fix(None if everything else _checked_names(fields, action))
         case "uninstall":
             request = uninstall(_checked_names(fields, action))
         case "upgrade":

@@ -112,6 +112,26 @@ _SERVER_PROPERTIES: dict[str, dict[str, Schema]] = {
 }
 """Properties that the server adds or describes, by the name of the schema."""
 _SERVER_SCHEMAS: dict[str, Schema] = {
+    "Advisory": {
+        **required_object(
+            **dict.fromkeys(("id", "name", "version", "summary", "effect"), TEXT),
+            **dict.fromkeys(("advisory", "severity", "fixed_in"), MAYBE_TEXT),
+            aliases=TEXTS,
+            links=TEXTS,
+            safe_version={
+                **MAYBE_TEXT,
+                "description": "The smallest compatible release without a known vulnerability.",
+            },
+            blocked_by=TEXT,
+            source=TEXT,
+            as_of=MAYBE_TEXT,
+            error={**MAYBE_TEXT, "description": "Why something is unknown."},
+        ),
+        "description": (
+            "A known vulnerability of an installed package. `effect` is `affected` or `unknown`; "
+            "`advisory` is null if nothing is known about the package."
+        ),
+    },
     "Kernel": required_object(
         id={**MAYBE_TEXT, "description": "null for a kernel that this server did not start."},
         name=TEXT,

@@ -84,6 +84,8 @@ def titles_of(request: PlanRequest, history: Sequence[Transaction]) -> RequestTi
             return request_titles.install_titles(", ".join(request.names))
         case "uninstall":
             return request_titles.uninstall_titles(request.names)
+        case "fix":
+            return request_titles.fix_titles(request.names or None)
         case "undo":
             undone = (
                 find_transaction(history, request.names[0]) if request.names else undoable(history)

@@ -13,7 +13,6 @@ from osv_server import OsvServer
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
-from pkgwidgets.backends.advisories import osv_service
 from pkgwidgets.backends.advisories.answer_cache import AnswerCache
 from pkgwidgets.backends.advisories.index_api import IndexApi
 from pkgwidgets.backends.advisories.osv_service import OsvService
@@ -48,6 +47,13 @@ def server() -> Iterator[OsvServer]:
 @pytest.fixture
 def service(server: OsvServer, tmp_path: Path) -> OsvService:
     return OsvService(server.url, server.url, cache=AnswerCache(server.url, tmp_path))
+
+
+@pytest.fixture
+def impatient(server: OsvServer, tmp_path: Path) -> OsvService:
+    """The service with the same cache, whose answers are never fresh."""
+    cache = AnswerCache(server.url, tmp_path)
+    return OsvService(server.url, server.url, cache=cache, fresh_seconds=0.0)
 
 
 def ids(result: AdvisoryResult) -> list[str]:
@@ -115,25 +121,23 @@ def test_fresh_answers_need_no_request(service: OsvService, server: OsvServer) -
 
 
 def test_modified_record_is_fetched_again(
-    service: OsvService, server: OsvServer, monkeypatch: pytest.MonkeyPatch
+    service: OsvService, server: OsvServer, impatient: OsvService
 ) -> None:
     service.advisories_of({PEA: Version("1.0")})
     server.records["PYSEC-1"] = record(1, fixed="1.0", modified="2026-02-02T00:00:00Z")
-    monkeypatch.setattr(osv_service, "_FRESH_SECONDS", 0.0)
-    assert ids(service.advisories_of({PEA: Version("1.0")})[PEA]) == ["PYSEC-2"]
-    everything = service.advisories_of({PEA: None})[PEA]
+    assert ids(impatient.advisories_of({PEA: Version("1.0")})[PEA]) == ["PYSEC-2"]
+    everything = impatient.advisories_of({PEA: None})[PEA]
     assert isinstance(everything, AdvisoryAnswer)
     changed = next(a for a in everything.advisories if a.id == "PYSEC-1")
     assert changed.effect(PEA, Version("1.0")) is Effect.NOT_AFFECTED
 
 
 def test_dead_service_answers_from_the_cache_with_the_age(
-    service: OsvService, server: OsvServer, monkeypatch: pytest.MonkeyPatch
+    service: OsvService, server: OsvServer, impatient: OsvService
 ) -> None:
     service.advisories_of({PEA: Version("1.0")})
-    monkeypatch.setattr(osv_service, "_FRESH_SECONDS", 0.0)
     server.fault = lambda path: (404, b"", "text/plain")
-    answers = service.advisories_of({PEA: Version("1.0"), BEAN: Version("1.0")})
+    answers = impatient.advisories_of({PEA: Version("1.0"), BEAN: Version("1.0")})
     known = answers[PEA]
     assert isinstance(known, AdvisoryAnswer)
     assert "last checked" in known.stale_reason

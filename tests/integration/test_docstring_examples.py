@@ -98,7 +98,10 @@ def notebook(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("documented", with_marks(NEED_EXAMPLE))
-def test_example_gives_the_documented_result(documented: Any, notebook: Path) -> None:
+def test_example_gives_the_documented_result(
+    documented: Any, notebook: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     examples = examples_of(documented)
     assert examples
     with demo.start() as garden:

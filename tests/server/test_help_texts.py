@@ -117,7 +117,7 @@ def test_help_states_the_exit_codes_of_the_command_line_only(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shown = printed_help("", 80, False, capsys, monkeypatch)
-    assert re.findall(r"(?m)^  (\d+)  [A-Z]", shown) == ["0", "1", "2", "3", "130"]
+    assert re.findall(r"(?m)^  (\d+)  [A-Z]", shown) == ["0", "1", "2", "3", "4", "130"]
     assert "exit codes" not in printed_help("", 80, True, capsys, monkeypatch)
 
 
@@ -171,7 +171,7 @@ def test_permission_in_the_description_is_the_required_one() -> None:
     }
     assert executing == {
         "upgradePackage", "upgradeAllPackages", "installPackage", "uninstallPackage",
-        "cancelTransaction", "undo",
+        "cancelTransaction", "undo", "dismissNote", "fixPackages", "useAdvisories",
     }  # fmt: skip
 
 

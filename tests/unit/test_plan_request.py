@@ -90,6 +90,9 @@ class Recorder:
     def plan_undo(self, transaction: str | None) -> Plan:
         return self._plan("undo", transaction)
 
+    def plan_fix(self, names: tuple[str, ...] | None, *, sources: tuple[str, ...]) -> Plan:
+        return self._plan("fix", names, sources)
+
     def _plan(self, *call: object) -> Plan:
         self.calls.append(call)
         return BackendPlanner(FakeKit().backend).plan_uninstall(("frostcall",))
@@ -104,6 +107,8 @@ def test_planners_get_the_same_request() -> None:
         PlanRequest(action="uninstall", names=("pea",)),
         PlanRequest(action="undo", names=("0001",)),
         PlanRequest(action="undo"),
+        PlanRequest(action="fix", sources=("records.zip",)),
+        PlanRequest(action="fix", names=("pea",)),
     ):
         plan_for(request, planner)
     assert planner.calls == [
@@ -113,6 +118,8 @@ def test_planners_get_the_same_request() -> None:
         ("uninstall", ("pea",)),
         ("undo", "0001"),
         ("undo", None),
+        ("fix", None, ("records.zip",)),
+        ("fix", ("pea",), ()),
     ]
 
 

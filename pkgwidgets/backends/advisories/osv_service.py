@@ -39,7 +39,7 @@ _MAX_PAGES = 40
 _MAX_RECORDS = 20_000
 _CONNECTIONS = 8
 _ROUND_SECONDS = 120.0
-_FRESH_SECONDS = 3600.0
+FRESH_SECONDS = 3600.0
 """Seconds for which an answer is used without asking again."""
 
 _Projects = Mapping[NormalizedName, Version | None]
@@ -64,11 +64,13 @@ class OsvService:
         shown_address: str,
         access: NetworkSettings | None = None,
         cache: AnswerCache | None = None,
+        fresh_seconds: float = FRESH_SECONDS,
     ) -> None:
         self._address = f"{address.rstrip('/')}/"
         self.address = shown_address
         self._access = access
         self._given_cache = cache
+        self._fresh_seconds = fresh_seconds
 
     @cached_property
     def _cache(self) -> AnswerCache:
@@ -84,7 +86,8 @@ class OsvService:
     ) -> Mapping[NormalizedName, AdvisoryResult]:
         """Answer from the cache where that is fresh, else ask; see `AdvisorySource`."""
         cached, now = self._cache.get(projects), time()
-        fresh = {name: a for name, a in cached.items() if a.asked <= now < a.asked + _FRESH_SECONDS}
+        limit = self._fresh_seconds
+        fresh = {name: a for name, a in cached.items() if a.asked <= now < a.asked + limit}
         answers: dict[NormalizedName, AdvisoryResult] = {
             name: _answer(answer) for name, answer in fresh.items()
         }

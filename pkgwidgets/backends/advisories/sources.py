@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import tomllib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -16,8 +15,9 @@ from urllib.parse import urlsplit
 import platformdirs
 
 from pkgwidgets.backends.config.index_sources import IndexSources, shown_url
+from pkgwidgets.backends.config.policy_file import PolicyFile
 from pkgwidgets.core.advisory_sources import AdvisorySource
-from pkgwidgets.core.errors import InvalidRequest, SourceNotAgreed
+from pkgwidgets.core.errors import InvalidRequest, PolicyUnreadable, SourceNotAgreed
 
 from .index_api import IndexApi
 from .osv_service import OsvService
@@ -26,10 +26,9 @@ from .record_files import RecordFiles
 VARIABLE = "PKGWIDGETS_ADVISORIES"
 INDEX = "index"
 """The word that names the JSON API of the configured index."""
-_FILE = "pkgwidgets.toml"
 
 
-class AdvisorySettings:
+class ConfiguredSources:
     """The configured sources of one environment, and the user's agreements."""
 
     def __init__(
@@ -41,11 +40,11 @@ class AdvisorySettings:
         self._file = base / "advisories.json"
 
     def configured(self) -> tuple[str, ...]:
-        """Return the configured sources as written; raise `InvalidRequest` for a broken file."""
+        """Return the configured sources as written; raise `PolicyUnreadable` for a broken file."""
         variable = os.environ.get(VARIABLE, "").split()
         return tuple(variable) or self._of_environment() or tuple(self._own("sources"))
 
-    def sources(self, names: Sequence[str] = ()) -> tuple[AdvisorySource, ...]:
+    def sources(self, names: Sequence[str | Path] = ()) -> tuple[AdvisorySource, ...]:
         """Return the sources of these names, or the configured ones.
 
         Raises `SourceNotAgreed` for an address to which the user has not agreed, and
@@ -53,7 +52,7 @@ class AdvisorySettings:
         """
         return tuple(self._source(checked_source(name)) for name in names or self.configured())
 
-    def agree(self, names: Sequence[str]) -> None:
+    def agree(self, names: Sequence[str | Path]) -> None:
         """Remember these sources for this user, and that they may get names and versions."""
         checked = [checked_source(name) for name in names]
         agreed = sorted({*self._own("agreed"), *map(self._shown, checked)})
@@ -82,16 +81,10 @@ class AdvisorySettings:
         return shown_url(indexes[-1])
 
     def _of_environment(self) -> tuple[str, ...]:
-        file = self._prefix / _FILE
-        try:
-            table = tomllib.loads(file.read_text("utf-8")).get("advisories", {})
-            sources = table.get("sources", [])
-        except FileNotFoundError:
-            return ()
-        except (OSError, ValueError, AttributeError) as error:
-            raise InvalidRequest("file", str(file), f"it cannot be read ({error})") from None
+        file = PolicyFile(self._prefix)
+        sources = file.policy().advisories.get("sources", [])
         if not isinstance(sources, list) or not all(isinstance(name, str) for name in sources):
-            raise InvalidRequest("file", str(file), "advisories.sources is not a list of texts")
+            raise PolicyUnreadable(file.path, 0, "advisories.sources is not a list of texts")
         return tuple(sources)
 
     def _own(self, key: str) -> list[str]:

@@ -251,6 +251,20 @@ class UninstallHandler(ApplyingHandler):
         await self.apply_plan(backend, plan)
 
 
+class FixHandler(ApplyingHandler):
+    """`PUT packages/fix`: take the smallest steps out of known vulnerabilities."""
+
+    @requires_execute
+    async def put(self) -> None:
+        """Answer a result per package; those held back have the reason."""
+        plan_id = request_body.text_field(self.fields("plan"), "plan")
+        backend = await self.backend()
+        plan = await self.plan_to_apply(backend, plan_id, plan_body.fix(), lambda plan: True)
+        await self.apply_plan(
+            backend, plan, lambda transaction: {"results": payloads.results(transaction)}
+        )
+
+
 class UndoHandler(ApplyingHandler):
     """`POST transactions/{id}/undo`: undo a committed transaction."""
 
