@@ -9,9 +9,13 @@ from pkgwidgets.core.packages import PackageInfo
 from pkgwidgets.core.transactions import UNCHANGED_OUTCOMES, Transaction
 
 
-def environment_text(version: str, prefix: Path, count: int) -> str:
-    """Return the Python version, the environment's name and its number of packages, as a text."""
-    return f"Python {version} · {prefix.name} · {count} installed"
+def environment_text(version: str, prefix: Path, count: int | None) -> str:
+    """Return the Python version, the environment's name and its number of packages, as a text.
+
+    The number is None while a change is under way.
+    """
+    installed = "" if count is None else f" · {count} installed"
+    return f"Python {version} · {prefix.name}{installed}"
 
 
 def list_header(environment: str, refusal: str, notice: str = "") -> dict[str, str]:
@@ -20,6 +24,7 @@ def list_header(environment: str, refusal: str, notice: str = "") -> dict[str, s
         "title": "Packages",
         "where": environment,
         "busy": "",
+        "changing": "",
         "refusal": f"This environment is read-only: {refusal}." if refusal else "",
         "notice": notice,
     }

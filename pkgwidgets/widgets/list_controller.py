@@ -46,6 +46,7 @@ class ListController:
         self._service = service
         self._on_listed = on_listed
         self._is_checking = False
+        self._changing = ""
         self._refusal = service.read_only_reason() or ""
         # This notice is shown until the next check.
         self._standing_notice = recovery_notice(service.list_recovered())
@@ -55,7 +56,8 @@ class ListController:
     def environment_text(self) -> str:
         """The Python version, the environment's name and its number of packages, as a text."""
         service = self._service
-        return environment_text(service.python_version, service.prefix, len(self.infos))
+        count = None if self._changing else len(self.infos)
+        return environment_text(service.python_version, service.prefix, count)
 
     def __str__(self) -> str:
         has_update = [
@@ -96,11 +98,17 @@ class ListController:
 
         self._start(work)
 
+    def show_changing(self, title: str) -> None:
+        """Show that a change is under way: until it has ended, no number of packages is known."""
+        self._changing = title
+        self.table.update_header(changing=title, where=self.environment_text)
+
     def refresh(self) -> None:
         """List the packages again, and check them again if they were checked before."""
         is_check_needed = self._is_checking or bool(self.table.header.get("checked"))
         self.tasks.cancel()
-        self._start(partial(self._check, refresh=False) if is_check_needed else self._list)
+        self._is_checking, self._changing = is_check_needed, ""
+        self._start(self._list_and_check if is_check_needed else self._list)
 
     def _start(self, work: Callable[[], None]) -> None:
         def run() -> None:
@@ -112,6 +120,13 @@ class ListController:
     def _list(self) -> None:
         self._set_infos(self._service.values.packages(report=self._report_progress))
         self._show_result()
+
+    def _list_and_check(self) -> None:
+        """Show what is installed now, which is known at once, before the index has answered."""
+        self._set_infos(self._with_answers(self._service.values.packages(report=no_report)))
+        header = self._header()
+        self.table.update_header(**{**header, "busy": "checking for updates…"})
+        self._check(refresh=False)
 
     def _check(self, *, refresh: bool) -> None:
         self._is_checking = True
@@ -140,10 +155,27 @@ class ListController:
         self.tasks.raise_if_cancelled(event)
         self.table.show_progress(event.package, f"{describe(event)}…")
 
+    def _with_answers(self, infos: tuple[PackageInfo, ...]) -> tuple[PackageInfo, ...]:
+        """Return the rows, with the answers of the last check if the version is the same."""
+        answered = {info.id: info for info in self.infos}
+        return tuple(
+            replace(
+                known,
+                status=info.status,
+                loaded_version=info.loaded_version,
+                failed_change=info.failed_change,
+            )
+            if (known := answered.get(info.id)) is not None and known.version == info.version
+            else info
+            for info in infos
+        )
+
     def _set_infos(self, infos: tuple[PackageInfo, ...]) -> None:
         has_same_rows = [info.id for info in infos] == [info.id for info in self.infos]
         (self.table.patch if has_same_rows else self.table.show)(infos)
         self.infos = infos
 
     def _header(self, notice: str = "") -> dict[str, str]:
-        return list_header(self.environment_text, self._refusal, notice or self._standing_notice)
+        notice = notice or self._standing_notice
+        header = list_header(self.environment_text, self._refusal, notice)
+        return {**header, "changing": self._changing}

@@ -64,6 +64,7 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
             self.plan_view,
             self.task_view,
             self._list_controller.refresh,
+            on_started=self._list_controller.show_changing,
             has_own_service=has_own_service,
         )
         # What has to be decided or has just ended is above the list.

@@ -32,9 +32,10 @@ ApplyChange = Callable[[Callable[[Event], None]], Transaction]
 
 
 class PlanController:
-    """Plans in the plan view, applies in the task view, and calls `on_finished` after each change.
+    """Plans in the plan view, applies in the task view, and tells of each change.
 
-    `has_own_service` is True if the notebook made a service, which its cells can call.
+    `on_started` gets the title of a change that begins; `on_finished` is called after each. `has_own_service`
+    is True if the notebook made a service, which its cells can call.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class PlanController:
         task_view: ProgressView,
         on_finished: Callable[[], None],
         *,
+        on_started: Callable[[str], None] = lambda title: None,
         has_own_service: bool,
     ) -> None:
         self.tasks = BackgroundJob()
@@ -52,6 +54,7 @@ class PlanController:
         self._service = service
         self._plan_view = plan_view
         self._task_view = task_view
+        self._on_started = on_started
         self._on_finished = on_finished
         self._preface = "" if has_own_service else _SERVICE_PREAMBLE
         self._plan: Plan | None = None
@@ -211,5 +214,6 @@ class PlanController:
             self.checks.end()
             self._plan_view.close_view()
             self._task_view.begin(title)
+            self._on_started(title)
 
         self.tasks.start(work, self._task_view.fail, open_view)

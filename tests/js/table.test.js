@@ -5,7 +5,7 @@ import { test } from "node:test";
 
 import { link, names, rowCells } from "../../pkgwidgets/widgets/static/table/cells.js";
 import { placeAt, topOf } from "../../pkgwidgets/widgets/static/table/grid.js";
-import { CHIPS, COLUMNS, completeRow, emptyText, matches, rowOrder, suggestedVersion } from "../../pkgwidgets/widgets/static/table/rows.js";
+import { CHIPS, COLUMNS, completeRow, matches, rowOrder, suggestedVersion } from "../../pkgwidgets/widgets/static/table/rows.js";
 
 const LABELS = { upgrade: "Upgrade", explain: "Why blocked?", retry: "Retry" };
 const row = (sent) => completeRow({ name: "pea", version: "1.0", ...sent }, LABELS);
@@ -54,28 +54,6 @@ test("chips tell problems, blocked and loaded ones", () => {
   assert.deepEqual(["Problems", "Blocked", "Loaded here"].map((title) => chip(title)(row({ status: "error" }))), [true, false, false]);
   assert.deepEqual(["Problems", "Blocked", "Loaded here"].map((title) => chip(title)(row({ blocked_by: "x", loaded: "1" }))), [false, true, true]);
   assert.equal(chip("Problems")(row({ status: "error", failed: true, error: "it cannot be imported" })), false);
-});
-
-test("an empty list says why", () => {
-  const checked = { checked: "2026-03-01" };
-  assert.equal(emptyText([], { busy: "…" }, false), "Reading the packages…");
-  assert.equal(emptyText([], {}, false), "No packages.");
-  assert.equal(emptyText([row({})], checked, false), "No package matches.");
-  assert.equal(emptyText([row({})], {}, true), "Not checked for updates yet.");
-  assert.equal(emptyText([row({ bump: "minor" })], { ...checked, busy: "…" }, true), "No package matches.");
-  assert.equal(emptyText([row({ bump: "minor" })], checked, true), "No package matches.");
-});
-
-test("everything is up to date only if the latest version of every package is known", () => {
-  const checked = { checked: "2026-03-01" };
-  const known = row({ latest: "1.0" });
-  const textOf = (...rows) => emptyText(rows, checked, true);
-  assert.equal(textOf(known, row({ origin: "editable" })), "Everything is up to date.");
-  assert.equal(textOf(known, row({})), "No updates are known. The latest version of 1 of 2 packages is unknown.");
-  assert.equal(textOf(row({ error: "no answer" })), "No updates are known. The latest version of 1 of 1 package is unknown.");
-  assert.match(textOf(known, row({ latest: "1.0", error: "last checked 3 hours ago" })), /^No updates are known/);
-  assert.equal(textOf(row({ latest: "1.0", failed: true, error: "an upgrade failed" })), "Everything is up to date.");
-  assert.equal(emptyText([known], { ...checked, busy: "…" }, true), "Checking for updates…");
 });
 
 test("a failed upgrade of an intact package is called so, with the reason on hover", () => {

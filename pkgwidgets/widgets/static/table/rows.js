@@ -1,8 +1,6 @@
 // @ts-check
 // The rows of the list as values: filter, sort and count them. Nothing here touches the page.
 
-import { countNoun } from "../formats.js";
-
 /**
  * A row as the kernel sends it: fields with default values are left out.
  *
@@ -112,27 +110,6 @@ export const rowOrder = ({ column, dir }) => (/** @type {Row} */ a, /** @type {R
  * @param {((row: Row) => boolean)[]} tests
  */
 export const matches = (row, text, tests) => row.words.includes(text) && tests.every((test) => test(row));
-
-// Whether the latest version of a row is not known for sure; a failed upgrade is another error.
-/** @param {Row} row */
-const isUnknown = ({ latest, error, failed, origin }) => origin === "index" && (!latest || (Boolean(error) && !failed));
-
-/**
- * Returns a sentence about why no row is shown.
- *
- * @param {Row[]} rows all rows, also those that are not shown
- * @param {{ busy?: string, checked?: string }} header
- * @param {boolean} onlyUpdates whether only rows with an update would be shown
- */
-export function emptyText(rows, { busy, checked }, onlyUpdates) {
-  if (!rows.length) return busy ? "Reading the packages…" : "No packages.";
-  if (!onlyUpdates || rows.some(CHIPS[0].test)) return "No package matches.";
-  if (busy) return "Checking for updates…";
-  if (!checked) return "Not checked for updates yet.";
-  const unknownCount = rows.filter(isUnknown).length;
-  if (!unknownCount) return "Everything is up to date.";
-  return `No updates are known. The latest version of ${unknownCount} of ${countNoun(rows.length, "package")} is unknown.`;
-}
 
 /**
  * Returns the suggested version: the marked one, else the first.

@@ -3,19 +3,19 @@
 
 /** @import {View} from "../dom.js" */
 import { button, h, setText } from "../dom.js";
-import { agoText } from "../formats.js";
 import { countedLabel, LABELS } from "../labels.js";
 import { bar, checkbox, headCell, part, rowCells, statusText } from "./cells.js";
 import { makeGrid } from "./grid.js";
-import { CHIPS, COLUMNS, completeRow, emptyText, matches, rowOrder, suggestedVersion } from "./rows.js";
+import { chipLabel, emptyText, listState } from "./list_state.js";
+import { CHIPS, COLUMNS, completeRow, matches, rowOrder, suggestedVersion } from "./rows.js";
 
 /** @param {View} view */
 function render({ model, el }) {
   const title = h("h3", { className: "pkgw-title" });
   const where = h("span", { className: "pkgw-dim pkgw-where" });
   const checked = statusText("checked");
-  const check = button(LABELS.check, { onclick: () => model.get("header")?.busy || model.send({ type: "check" }) });
-  const all = button("", { className: "pkgw-main", onclick: () => model.send({ type: "plan", names: null }) });
+  const check = button(LABELS.check, { onclick: () => check.ariaDisabled === "true" || model.send({ type: "check" }) });
+  const all = button("", { className: "pkgw-main", onclick: () => all.ariaDisabled === "true" || model.send({ type: "plan", names: null }) });
   const install = button(LABELS.install, { onclick: () => model.send({ type: "install" }) });
   const history = button(LABELS.history, { className: "pkgw-quiet", onclick: () => model.send({ type: "history" }) });
   const refused = h("p", { className: "pkgw-note" });
@@ -134,18 +134,19 @@ function render({ model, el }) {
   }
 
   function showCounts() {
-    const isAnswered = ordered.some(({ latest }) => latest);
-    for (const { node, title: chipTitle, test, asked, rare, on } of chips) {
-      const matchCount = ordered.filter(test).length;
-      setText(node, asked && !isAnswered ? chipTitle : `${chipTitle} ${matchCount}`);
+    const state = listState(ordered, model.get("header") ?? {});
+    setText(checked, state.status);
+    for (const { node, on, ...chip } of chips) {
+      const matchCount = ordered.filter(chip.test).length;
+      setText(node, chipLabel(chip, matchCount, state));
       node.ariaPressed = String(on);
-      node.hidden = Boolean(rare) && matchCount === 0 && !on;
+      node.hidden = Boolean(chip.rare) && matchCount === 0 && !on;
     }
-    const upgradable = ordered.filter(selectable).length;
+    const upgradable = state.areUpdatesKnown ? ordered.filter(selectable).length : 0;
     setText(all, countedLabel(LABELS.upgradeAll, upgradable));
-    all.disabled = upgradable === 0;
-    setText(count, `${shown.length} of ${ordered.length}`);
-    setText(empty, shown.length ? "" : emptyText(ordered, model.get("header") ?? {}, chips[0].on));
+    all.ariaDisabled = String(upgradable === 0); // not `disabled`: that would move the keyboard focus out of the panel
+    setText(count, state.isInstalledKnown ? `${shown.length} of ${ordered.length}` : "");
+    setText(empty, shown.length ? "" : emptyText(ordered, state, chips[0].on));
     showSelection();
   }
 
@@ -162,14 +163,13 @@ function render({ model, el }) {
   }
 
   function showHeader() {
-    const { title: name, where: place, checked: when, busy, refusal, notice: news } = model.get("header") ?? {};
+    const { title: name, where: place, busy, changing, refusal, notice: news } = model.get("header") ?? {};
     setText(title, name);
     setText(where, place);
-    setText(checked, busy || (when ? `checked ${agoText(Date.parse(when) / 1_000)}` : "not checked yet"));
     setText(refused, refusal);
     setText(notice, news);
     // Not `disabled`: that would move the keyboard focus out of the panel right after the click.
-    check.ariaDisabled = String(Boolean(busy));
+    check.ariaDisabled = String(Boolean(busy || changing));
     all.hidden = Boolean(refusal);
     install.hidden = all.hidden;
     root.classList.toggle("pkgw-readonly", all.hidden);
