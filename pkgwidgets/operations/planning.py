@@ -23,6 +23,7 @@ from pkgwidgets.core.interfaces import Backend, Report, no_report
 from pkgwidgets.core.names import checked_names, checked_requirements
 from pkgwidgets.core.plan_arguments import checked_allow, checked_step, checked_target
 from pkgwidgets.core.plans import AllowPolicy, Change, Plan, StepLimit
+from pkgwidgets.core.text import shorten_names
 from pkgwidgets.core.transactions import Outcome, Transaction
 from pkgwidgets.core.version_steps import exceeds
 from pkgwidgets.core.versions import version_step
@@ -107,7 +108,9 @@ def plan_upgrade(
     left_out = resolutions.left_out_reports(snapshot, targets)
     changes = proposal.changes
     if project_names is None:
-        changes = tuple(replace(c, reason=_ALL) if c.requested else c for c in changes)
+        changes = tuple(
+            replace(c, reason=_reason_in_all(c, snapshot)) if c.requested else c for c in changes
+        )
     return build_plan(
         snapshot,
         requested,
@@ -116,6 +119,15 @@ def plan_upgrade(
         allow=effective_allow,
         notes=_bigger_steps(changes, step),
     )
+
+
+def _reason_in_all(change: Change, snapshot: EnvironmentSnapshot) -> str:
+    """Return the reason of a change that nobody named, with what else must change for it."""
+    if change.after is None:
+        return _ALL
+    blockers = dependency_graph.blockers(change.id, change.after, snapshot.active_requirements)
+    names = [snapshot.distributions[name].name for name in blockers]
+    return f"{_ALL}, with {shorten_names(names)}" if names else _ALL
 
 
 def _bigger_steps(changes: Sequence[Change], step: StepLimit | None) -> tuple[str, ...]:

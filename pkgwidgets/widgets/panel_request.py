@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pkgwidgets.core.interfaces import Report
 from pkgwidgets.core.names import checked_requirement
-from pkgwidgets.core.plans import AllowPolicy, Plan
+from pkgwidgets.core.plans import AllowPolicy, Plan, StepLimit
 from pkgwidgets.core.transactions import Transaction
 from pkgwidgets.core.typed_requirement import strip_command
 from pkgwidgets.notebook.service import PackageService
@@ -26,6 +26,7 @@ class PanelRequest:
 
     `widen` makes the same request with more packages allowed to change. `is_for_all` is True if the
     request is for everything that can be upgraded. `cell` is the source of an equivalent cell.
+    `limit_step` makes the same request with or without major upgrades; `step` is the limit.
     """
 
     title: str
@@ -34,6 +35,8 @@ class PanelRequest:
     cell: str
     widen: Callable[[], PanelRequest] | None = None
     is_for_all: bool = False
+    step: StepLimit | None = None
+    limit_step: Callable[[bool], PanelRequest] | None = None
 
 
 def upgrade(
@@ -41,6 +44,7 @@ def upgrade(
     names: Sequence[str] | None,
     version: str | None = None,
     allow: AllowPolicy = "dependencies",
+    step: StepLimit | None = None,
 ) -> PanelRequest:
     """Request an upgrade of these packages, or of all (None), or one version of one package."""
     selected = None if names is None else list(names)
@@ -48,10 +52,18 @@ def upgrade(
     return PanelRequest(
         title=titles.plan,
         progress_title=titles.progress,
-        plan=lambda report: service.plan_upgrade(selected, version, allow, report=report),
-        cell=_upgrade_source(selected, version, allow),
-        widen=None if allow == "all" else lambda: upgrade(service, selected, version, "all"),
+        plan=lambda report: service.plan_upgrade(
+            selected, version, allow, step=step, report=report
+        ),
+        cell=_upgrade_source(selected, version, allow, step),
+        widen=None if allow == "all" else lambda: upgrade(service, selected, version, "all", step),
         is_for_all=selected is None,
+        step=step,
+        limit_step=None
+        if version
+        else lambda only_minor: upgrade(
+            service, selected, None, allow, "minor" if only_minor else None
+        ),
     )
 
 
@@ -114,11 +126,16 @@ def _names_source(names: list[str]) -> str:
     return repr(names[0] if len(names) == 1 else names)
 
 
-def _upgrade_source(names: list[str] | None, version: str | None, allow: AllowPolicy) -> str:
+def _upgrade_source(
+    names: list[str] | None, version: str | None, allow: AllowPolicy, step: StepLimit | None
+) -> str:
+    limit = f"step={step!r}" if step else ""
     if names is None:
-        return "service.upgrade_all_packages()"
-    arguments = _names_source(names) + (f", {version!r}" if version else "")
+        return f"service.upgrade_all_packages({limit})"
+    arguments = [_names_source(names), *([repr(version)] if version else [])]
+    limits = [limit] if limit else []
     if allow == "dependencies" and len(names) == 1:
-        return f"service.upgrade_package({arguments})"
-    allow_argument = "" if allow == "dependencies" else f", allow={allow!r}"
-    return f"service.apply(service.plan_upgrade({arguments}{allow_argument}))"
+        return f"service.upgrade_package({', '.join([*arguments, *limits])})"
+    allowed = [] if allow == "dependencies" else [f"allow={allow!r}"]
+    arguments += [*allowed, *limits]
+    return f"service.apply(service.plan_upgrade({', '.join(arguments)}))"

@@ -34,8 +34,8 @@ ApplyChange = Callable[[Callable[[Event], None]], Transaction]
 class PlanController:
     """Plans in the plan view, applies in the task view, and tells of each change.
 
-    `on_started` gets the title of a change that begins; `on_finished` is called after each. `has_own_service`
-    is True if the notebook made a service, which its cells can call.
+    `on_started` gets the title of a change that begins; `on_finished` is called after each.
+    `has_own_service` is True if the notebook made a service, which its cells can call.
     """
 
     def __init__(
@@ -89,7 +89,8 @@ class PlanController:
             self._plan, self._request = None, request
             self.end_checks()
             self._task_view.close_view()
-            self._plan_view.begin(request.title)
+            minor_only = None if request.limit_step is None else request.step == "minor"
+            self._plan_view.begin(request.title, minor_only=minor_only)
 
         if self._plan_view.state == "loading":
             self.tasks.cancel()
@@ -99,6 +100,11 @@ class PlanController:
         """Plan the same request with more packages allowed to change."""
         if self._request is not None and self._request.widen is not None:
             self.plan(self._request.widen())
+
+    def limit_step(self, *, only_minor: bool) -> None:
+        """Plan the same request with or without major upgrades."""
+        if self._request is not None and self._request.limit_step is not None:
+            self.plan(self._request.limit_step(only_minor))
 
     def cancel_plan(self) -> None:
         """Cancel the running work, discard the plan and close the plan view."""

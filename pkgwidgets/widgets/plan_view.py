@@ -16,7 +16,7 @@ from .package_table import Message
 
 
 class PlanView(anywidget.AnyWidget):
-    """Shows a plan; sends `apply`, `cancel`, `unlock`, `look`, `try`, `survive` or `stop`.
+    """Shows a plan; sends `apply`, `cancel`, `unlock`, `step`, `look`, `try`, `survive` or `stop`.
 
     `impact`, `rehearsal` and `preparation` are filled in after the plan. `home` is the panel's
     model id, by which the page finds the panel's cell.
@@ -37,10 +37,13 @@ class PlanView(anywidget.AnyWidget):
         super().__init__(**options)
         self.on_msg(lambda _, message, __: on_message(message))
 
-    def begin(self, title: str) -> None:
-        """Open the view while the plan is being made."""
+    def begin(self, title: str, *, minor_only: bool | None = None) -> None:
+        """Open the view while the plan is being made.
+
+        `minor_only` is whether major upgrades are left out; None hides the switch for it.
+        """
         with self.hold_sync():
-            self.plan = {"title": title}
+            self.plan = {"title": title, "minor_only": minor_only}
             self._clear_checks()
             self.state = "loading"
 
@@ -51,14 +54,16 @@ class PlanView(anywidget.AnyWidget):
         that the notebook survives.
         """
         with self.hold_sync():
-            self.plan = {"title": title, "cell": cell, "whole": whole, **plan_payload(plan)}
+            asked = {"title": title, "minor_only": self.plan.get("minor_only")}
+            self.plan = {**asked, "cell": cell, "whole": whole, **plan_payload(plan)}
             self._clear_checks()
             self.state = "ready"
 
     def fail(self, error: str, unlock: str = "") -> None:
         """Show why there is no plan; `unlock` is the label of a wider request, or ""."""
         with self.hold_sync():
-            self.plan = {"title": self.plan.get("title", ""), "unlock": unlock}
+            kept = {key: self.plan[key] for key in ("title", "minor_only") if key in self.plan}
+            self.plan = {**kept, "unlock": unlock}
             self.error = error
             self.state = "failed"
 

@@ -123,6 +123,47 @@ def test_upgrade_of_some_and_of_all_packages_is_planned(panel: PackagePanel) -> 
     assert panel.plan_view.plan["cell"] == "service.upgrade_all_packages()"
 
 
+def test_plan_without_major_upgrades_is_one_switch_away(panel: PackagePanel) -> None:
+    click(panel.table, type="plan", names=None)
+    assert panel.plan_view.plan["minor_only"] is False
+    click(panel.plan_view, type="step", only_minor=True)
+    assert {change["bump"] for change in planned(panel)["changes"]} == {"minor", "patch"}
+    assert panel.plan_view.plan["minor_only"] is True
+    assert panel.plan_view.plan["cell"] == "service.upgrade_all_packages(step='minor')"
+    click(panel.plan_view, type="step", only_minor=False)
+    assert len(planned(panel)["changes"]) == 7
+    click(panel.table, type="plan", names=["seedshelf", "frostcall"])
+    click(panel.plan_view, type="step", only_minor=True)
+    cell = "service.apply(service.plan_upgrade(['seedshelf', 'frostcall'], step='minor'))"
+    assert (planned(panel)["cell"], panel.plan_view.plan["minor_only"]) == (cell, True)
+    click(panel.table, type="plan", names=["raintable"], version="2.4.0")
+    assert planned(panel)["minor_only"] is None
+
+
+def test_header_has_no_number_of_packages_while_a_change_runs(panel: PackagePanel) -> None:
+    click(panel.table, type="check")
+    assert panel.wait(60)
+    seen: list[tuple[str, str, bool]] = []
+
+    def record(change: dict[str, dict[str, str]]) -> None:
+        header = change["new"]
+        seen.append(
+            (header["where"].rpartition(" · ")[2], header["changing"], bool(header["busy"]))
+        )
+
+    panel.table.observe(record, "header")
+    click(panel.table, type="uninstall", names=["seedshelf"])
+    click(panel.plan_view, type="apply", id=planned(panel)["id"])
+    assert panel.wait(60)
+    states = [state for i, state in enumerate(seen) if state not in seen[:i]]
+    folder = panel.service.prefix.name
+    assert states == [
+        (folder, "Uninstalling seedshelf", False),
+        ("10 installed", "", True),
+        ("10 installed", "", False),
+    ]
+
+
 def test_equivalent_cell_creates_a_service_if_there_is_none(
     service: PackageService, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,6 +11,7 @@ export const LABELS = {
   uninstall: "Uninstall",
   dismiss: "Dismiss",
   apply: "Apply",
+  minorOnly: "Minor and patch only",
   cancel: "Cancel",
   close: "Close",
   commands: "Commands",

@@ -52,6 +52,8 @@ function render({ model, el }) {
   const spinner = h("span", { className: "pkgw-spinner", ariaHidden: "true" });
   const body = h("div", { className: "pkgw-body" });
   const commandsBox = h("div");
+  const minorOnly = h("input", { type: "checkbox", role: "switch", onchange: () => model.send({ type: "step", only_minor: minorOnly.checked }) });
+  const stepSwitch = h("label", { className: "pkgw-switch" }, minorOnly, LABELS.minorOnly);
   const cost = h("span", { className: "pkgw-dim pkgw-cost" });
   const preparation = h("span", { className: "pkgw-dim", role: "status" });
   const failure = h("p", { className: "pkgw-note pkgw-bad", role: "alert" });
@@ -64,7 +66,7 @@ function render({ model, el }) {
   // Only this scrolls: the footer with the next button stays in sight.
   const content = h("div", { className: "pkgw-content", tabIndex: 0, role: "group", ariaLabel: "What would change" }, body, checks.impact, commandsBox, checks.rehearsal);
   const root = h("section", { className: "pkgw pkgw-plan", ariaLabel: "Plan" },
-    h("div", { className: "pkgw-row pkgw-head" }, title, headline, spinner, status),
+    h("div", { className: "pkgw-row pkgw-head" }, title, headline, spinner, status, stepSwitch),
     content,
     failure,
     h("div", { className: "pkgw-row pkgw-foot" }, cost, preparation, tryFirst, copyCell, copied, cancel, apply));
@@ -116,6 +118,11 @@ function render({ model, el }) {
     setText(headline, applicable ? plan().headline : "");
     setText(status, { loading: "making the plan…", ready: plan().empty ? "" : UNCHANGED_TEXT }[state] ?? "");
     content.hidden = state === "loading";
+    const { minor_only: onlyMinor, changes = [] } = plan();
+    // It is offered where it makes a difference, and stays while the other plan is made.
+    stepSwitch.hidden = typeof onlyMinor !== "boolean" || (state !== "loading" && !onlyMinor && !changes.some(({ bump }) => bump === "major"));
+    if (state === "loading" && previousState === "hidden") stepSwitch.hidden = true;
+    minorOnly.checked = onlyMinor === true;
     spinner.hidden = state !== "loading";
     body.replaceChildren(...bodyNodes());
     commandsBox.replaceChildren(...(applicable && plan().commands?.length ? [commandsFold(plan().commands)] : []));
@@ -150,6 +157,7 @@ function render({ model, el }) {
     }
     const isOpening = previousState === "hidden";
     if (!isFocusFree(el)) return;
+    if (root.contains(focused()) && !focused()?.checkVisibility()) cancel.focus({ preventScroll: true });
     reveal(root);
     if (!isOpening && root.contains(focused())) return;
     // The view may not be in the page yet while it is being rendered.

@@ -68,15 +68,24 @@ function latestCell({ latest, bump, error, failed, origin }) {
 }
 
 /**
+ * Returns what an upgrade of everything does to a row beyond the row's own offer; "" if it is the same.
+ *
+ * @param {Row} row
+ */
+const moreInAll = ({ action, blocked_by: blockedBy, latest }) => (blockedBy && ["upgrade", "explain"].includes(action) ? `${LABELS.upgradeAll.replace("…", "")} may take it to ${latest}` : "");
+
+/**
  * @param {Row} row
  * @param {boolean} readOnly
+ * @param {boolean} joins whether an upgrade of everything would upgrade the row
  */
-function actionCell({ name, action, label, note, error, failed, status }, readOnly) {
+function actionCell(row, readOnly, joins) {
+  const { name, action, label, note, error, failed, status } = row;
   const [verb, ...rest] = label.split(" ");
   const spoken = action === "explain" ? `${label} ${name}` : [verb, name, ...rest].join(" "); // "Upgrade pandas to 2.3.3"
   const isOffered = action && !(readOnly && action !== "retry");
   const noteText = note || (status.endsWith("ing") ? `${status}…` : "");
-  const actionNode = isOffered ? part(label, { className: `pkgw-${action}`, name: action, ariaLabel: spoken, title: spoken }) : noteText && clip(noteText, "pkgw-dim");
+  const actionNode = isOffered ? part(label, { className: `pkgw-${action}`, name: action, ariaLabel: spoken, title: [spoken, joins && moreInAll(row)].filter(Boolean).join(". ") }) : noteText && clip(noteText, "pkgw-dim");
   const problem = error && failed ? clip(FAILED_TEXT, "pkgw-warn", error) : warn(error);
   return cell("action", problem, error && actionNode && !actionNode.matches(BOXED_BUTTON) && dim("·"), actionNode);
 }
@@ -157,9 +166,9 @@ function detailCell(row, { readOnly, more = {}, picked, unfolded }) {
  * Returns the cells of a row.
  *
  * @param {Row} row
- * @param {DetailState & { checked: boolean, open: boolean }} state
+ * @param {DetailState & { checked: boolean, open: boolean, joins?: boolean }} state
  */
-export function rowCells(row, { readOnly, checked, open, ...state }) {
+export function rowCells(row, { readOnly, checked, open, joins = false, ...state }) {
   const disabled = readOnly || row.action !== "upgrade";
   const folding = { className: "pkgw-name", title: row.name, name: "detail", ariaExpanded: String(open) };
   return [
@@ -169,7 +178,7 @@ export function rowCells(row, { readOnly, checked, open, ...state }) {
     latestCell(row),
     cell("blocked", warn(row.blocked_by)),
     cell("released", row.released > 0 && h("span", { className: "pkgw-dim pkgw-clip" }, agoNode(row.released))),
-    actionCell(row, readOnly),
+    actionCell(row, readOnly, joins),
     ...(open ? [detailCell(row, { readOnly, ...state })] : []),
   ];
 }

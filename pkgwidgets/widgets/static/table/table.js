@@ -7,7 +7,7 @@ import { countedLabel, LABELS } from "../labels.js";
 import { bar, checkbox, headCell, part, rowCells, statusText } from "./cells.js";
 import { makeGrid } from "./grid.js";
 import { chipLabel, emptyText, listState } from "./list_state.js";
-import { CHIPS, COLUMNS, completeRow, matches, rowOrder, suggestedVersion } from "./rows.js";
+import { CHIPS, COLUMNS, completeRow, idsOfUpgradeAll, matches, rowOrder, suggestedVersion } from "./rows.js";
 
 /** @param {View} view */
 function render({ model, el }) {
@@ -45,6 +45,7 @@ function render({ model, el }) {
   const open = new Set();
   const picked = new Map(); // id -> the version that was chosen in an open row
   const unfolded = new Set();
+  let joining = new Set(); // the rows that an upgrade of everything would upgrade
   let sort = { column: COLUMNS[0], dir: 1 };
   let ordered = []; // all rows, sorted
   let shown = [];
@@ -58,7 +59,7 @@ function render({ model, el }) {
     const row = rows.get(id);
     const checkedNow = selected.has(id);
     const newCells = rowCells(row, {
-      readOnly, checked: checkedNow, open: open.has(id), more: details.get(id), picked: picked.get(id), unfolded: unfolded.has(id),
+      readOnly, checked: checkedNow, open: open.has(id), more: details.get(id), picked: picked.get(id), unfolded: unfolded.has(id), joins: joining.has(id),
     });
     [...tr.children].forEach((oldCell, i) => (newCells[i] ? oldCell.isEqualNode(newCells[i]) || oldCell.replaceWith(newCells[i]) : oldCell.remove()));
     tr.append(...newCells.slice(tr.children.length));
@@ -142,12 +143,18 @@ function render({ model, el }) {
       node.ariaPressed = String(on);
       node.hidden = Boolean(chip.rare) && matchCount === 0 && !on;
     }
-    const upgradable = state.areUpdatesKnown ? ordered.filter(selectable).length : 0;
-    setText(all, countedLabel(LABELS.upgradeAll, upgradable));
-    all.ariaDisabled = String(upgradable === 0); // not `disabled`: that would move the keyboard focus out of the panel
+    showUpgradeAll(state.areUpdatesKnown && !readOnly ? idsOfUpgradeAll(ordered) : new Set());
     setText(count, state.isInstalledKnown ? `${shown.length} of ${ordered.length}` : "");
     setText(empty, shown.length ? "" : emptyText(ordered, state, chips[0].on));
     showSelection();
+  }
+
+  function showUpgradeAll(ids) {
+    const changed = [...new Set([...joining, ...ids])].filter((id) => joining.has(id) !== ids.has(id));
+    joining = ids;
+    setText(all, countedLabel(LABELS.upgradeAll, ids.size));
+    all.ariaDisabled = String(ids.size === 0); // not `disabled`: that would move the keyboard focus out of the panel
+    if (changed.length) grid.refresh(changed);
   }
 
   function showSelection() {
