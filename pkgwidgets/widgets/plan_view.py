@@ -62,7 +62,9 @@ class PlanView(anywidget.AnyWidget):
     def fail(self, error: str, unlock: str = "") -> None:
         """Show why there is no plan; `unlock` is the label of a wider request, or ""."""
         with self.hold_sync():
-            kept = {key: self.plan[key] for key in ("title", "minor_only") if key in self.plan}
+            kept: dict[str, Any] = {
+                key: self.plan[key] for key in ("title", "minor_only") if key in self.plan
+            }
             self.plan = {**kept, "unlock": unlock}
             self.error = error
             self.state = "failed"

@@ -98,3 +98,50 @@ def test_plan_of_one_package_is_decided_without_scrolling(sized: PanelNotebook) 
     sized.button("Cancel").click()
     expect(row).to_be_visible()
     expect_in_sight(sized, row.get_by_role("button", name="Upgrade raintable"))
+
+
+CLAIMS = """(panel) => {
+  window.claims = [];
+  const list = panel.querySelector("section[aria-label=Packages]");
+  const claim = () => window.claims.push(list.innerText);
+  const all = { childList: true, subtree: true, characterData: true };
+  new MutationObserver(claim).observe(panel, all);
+}"""
+"""Collects everything that the list says while it changes."""
+
+
+def test_nothing_false_is_said_while_a_change_or_a_check_runs(sized: PanelNotebook) -> None:
+    """From the undo of everything to its end, packages are old again, and the index is asked."""
+    sized.panel.locator(".pkgw-chip", has_text="Updates").click()
+    sized.panel.get_by_role("button", name="Upgrade all (").click()
+    sized.button("Apply").click()
+    expect(sized.panel).to_contain_text("Everything is up to date.")
+    expect_in_sight(sized, sized.button("Undo"))
+    sized.panel.evaluate(CLAIMS)
+    sized.button("Undo").click()
+    expect(sized.button("Redo")).to_be_visible()
+    expect(sized.panel.locator(".pkgw-chip", has_text="Updates 22")).to_be_visible()
+    claims = sized.page.evaluate("() => window.claims")
+    during = claims[next(i for i, text in enumerate(claims) if "changing packages…" in text) :]
+    assert not [text for text in during if "Everything is up to date." in text]
+    assert not [text for text in during if "Updates 0" in text]
+    changing = [text for text in during if "changing packages…" in text]
+    assert not [text for text in changing if " installed" in text or "Updates …" not in text]
+    everything = sized.panel.get_by_role("button", name="Upgrade all (22)")
+    everything.click()
+    expect(sized.part("Plan")).to_contain_text("28 changes: 22 upgrades, 18 of them major, 6 new")
+
+
+def test_minor_and_patch_only_is_a_switch_in_the_plan(sized: PanelNotebook) -> None:
+    sized.panel.get_by_role("button", name="Upgrade all (").click()
+    expect(sized.part("Plan")).to_contain_text("28 changes: 22 upgrades, 18 of them major, 6 new")
+    switch = sized.panel.get_by_role("switch", name="Minor and patch only")
+    expect_in_sight(sized, switch)
+    switch.check()
+    expect(sized.part("Plan")).not_to_contain_text("major")
+    expect_in_sight(sized, sized.button("Apply"))
+    expect(switch).to_be_checked()
+    picture(sized, "minor-only")
+    switch.uncheck()
+    expect(sized.part("Plan")).to_contain_text("18 of them major")
+    expect_in_sight(sized, sized.button("Apply"))

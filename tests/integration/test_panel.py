@@ -125,10 +125,10 @@ def test_upgrade_of_some_and_of_all_packages_is_planned(panel: PackagePanel) -> 
 
 def test_plan_without_major_upgrades_is_one_switch_away(panel: PackagePanel) -> None:
     click(panel.table, type="plan", names=None)
-    assert panel.plan_view.plan["minor_only"] is False
+    assert planned(panel)["minor_only"] is False
     click(panel.plan_view, type="step", only_minor=True)
     assert {change["bump"] for change in planned(panel)["changes"]} == {"minor", "patch"}
-    assert panel.plan_view.plan["minor_only"] is True
+    assert planned(panel)["minor_only"] is True
     assert panel.plan_view.plan["cell"] == "service.upgrade_all_packages(step='minor')"
     click(panel.plan_view, type="step", only_minor=False)
     assert len(planned(panel)["changes"]) == 7

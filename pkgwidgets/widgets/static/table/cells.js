@@ -74,6 +74,16 @@ function latestCell({ latest, bump, error, failed, origin }) {
  */
 const moreInAll = ({ action, blocked_by: blockedBy, latest }) => (blockedBy && ["upgrade", "explain"].includes(action) ? `${LABELS.upgradeAll.replace("…", "")} may take it to ${latest}` : "");
 
+// A name that is read aloud must contain what is seen, so "Upgrade to 2.3.3" has the package in its middle.
+function actionButton({ name, action, label }, spoken, title) {
+  const [verb, ...rest] = label.split(" ");
+  const props = { className: `pkgw-${action}`, name: action, title };
+  if (action === "explain" || !rest.length) return part(label, { ...props, ariaLabel: spoken });
+  const node = part(verb, props);
+  node.append(h("span", { className: "pkgw-sr" }, ` ${name}`), ` ${rest.join(" ")}`);
+  return node;
+}
+
 /**
  * @param {Row} row
  * @param {boolean} readOnly
@@ -85,7 +95,8 @@ function actionCell(row, readOnly, joins) {
   const spoken = action === "explain" ? `${label} ${name}` : [verb, name, ...rest].join(" "); // "Upgrade pandas to 2.3.3"
   const isOffered = action && !(readOnly && action !== "retry");
   const noteText = note || (status.endsWith("ing") ? `${status}…` : "");
-  const actionNode = isOffered ? part(label, { className: `pkgw-${action}`, name: action, ariaLabel: spoken, title: [spoken, joins && moreInAll(row)].filter(Boolean).join(". ") }) : noteText && clip(noteText, "pkgw-dim");
+  const title = [spoken, joins && moreInAll(row)].filter(Boolean).join(". ");
+  const actionNode = isOffered ? actionButton(row, spoken, title) : noteText && clip(noteText, "pkgw-dim");
   const problem = error && failed ? clip(FAILED_TEXT, "pkgw-warn", error) : warn(error);
   return cell("action", problem, error && actionNode && !actionNode.matches(BOXED_BUTTON) && dim("·"), actionNode);
 }

@@ -9,13 +9,15 @@ import { makeGrid } from "./grid.js";
 import { chipLabel, emptyText, listState } from "./list_state.js";
 import { CHIPS, COLUMNS, completeRow, idsOfUpgradeAll, matches, rowOrder, suggestedVersion } from "./rows.js";
 
+const MAX_UNSCROLLED_ROWS = 12; // a longer list scrolls by itself
+
 /** @param {View} view */
 function render({ model, el }) {
   const title = h("h3", { className: "pkgw-title" });
   const where = h("span", { className: "pkgw-dim pkgw-where" });
   const checked = statusText("checked");
   const check = button(LABELS.check, { onclick: () => check.ariaDisabled === "true" || model.send({ type: "check" }) });
-  const all = button("", { className: "pkgw-main", onclick: () => all.ariaDisabled === "true" || model.send({ type: "plan", names: null }) });
+  const all = button("", { onclick: () => all.ariaDisabled === "true" || model.send({ type: "plan", names: null }) });
   const install = button(LABELS.install, { onclick: () => model.send({ type: "install" }) });
   const history = button(LABELS.history, { className: "pkgw-quiet", onclick: () => model.send({ type: "history" }) });
   const refused = h("p", { className: "pkgw-note" });
@@ -32,7 +34,7 @@ function render({ model, el }) {
   const empty = h("p", { className: "pkgw-empty", role: "status" });
   const scroller = h("div", { className: "pkgw-scroll pkgw-list" }, table);
   const chosen = statusText("chosen");
-  const upgradeChosen = button("", { onclick: () => model.send({ type: "plan", names: [...selected].map((id) => rows.get(id).name) }) });
+  const upgradeChosen = button("", { className: "pkgw-main", onclick: () => model.send({ type: "plan", names: [...selected].map((id) => rows.get(id).name) }) });
   const foot = bar("foot", chosen, upgradeChosen);
   const root = h("section", { className: "pkgw", ariaLabel: "Packages" },
     bar("head", title, where, checked, check, all, install, history), refused, notice,
@@ -144,6 +146,8 @@ function render({ model, el }) {
       node.hidden = Boolean(chip.rare) && matchCount === 0 && !on;
     }
     showUpgradeAll(state.areUpdatesKnown && !readOnly ? idsOfUpgradeAll(ordered) : new Set());
+    root.classList.toggle("pkgw-unblocked", !ordered.some(({ blocked_by: blockedBy }) => blockedBy));
+    scroller.classList.toggle("pkgw-short", shown.length <= MAX_UNSCROLLED_ROWS);
     setText(count, state.isInstalledKnown ? `${shown.length} of ${ordered.length}` : "");
     setText(empty, shown.length ? "" : emptyText(ordered, state, chips[0].on));
     showSelection();
