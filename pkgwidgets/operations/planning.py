@@ -122,7 +122,7 @@ def plan_upgrade(
 
 
 def _reason_in_all(change: Change, snapshot: EnvironmentSnapshot) -> str:
-    """Return the reason of a change that nobody named, with what else must change for it."""
+    """Return the reason of a change in a plan for everything, and what else must change for it."""
     if change.after is None:
         return _ALL
     blockers = dependency_graph.blockers(change.id, change.after, snapshot.active_requirements)

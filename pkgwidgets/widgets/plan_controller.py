@@ -32,7 +32,7 @@ ApplyChange = Callable[[Callable[[Event], None]], Transaction]
 
 
 class PlanController:
-    """Plans in the plan view, applies in the task view, and tells of each change.
+    """Plans in the plan view, applies in the task view, one request at a time.
 
     `on_started` gets the title of a change that begins; `on_finished` is called after each.
     `has_own_service` is True if the notebook made a service, which its cells can call.

@@ -423,7 +423,7 @@ def test_history_offers_undo_and_the_log_of_each_transaction(panel: PackagePanel
     assert planned(panel)["title"] == "Redo: seedshelf"
     click(panel.plan_view, type="apply", id=panel.plan_view.plan["id"])
     assert panel.wait(60)
-    assert panel.task_view.task["outcome"]["text"] == "Redone. seedshelf 1.4.1 → 1.4.2."
+    assert panel.task_view.task["outcome"]["text"] == "Redone: seedshelf 1.4.1 → 1.4.2"
     assert panel.task_view.task["outcome"]["undo"] == "Undo"
     newest, undo, *_, oldest = panel.history_view.entries
     assert [(e["direction"], e["undone"]) for e in (newest, undo, oldest)] == [

@@ -7,7 +7,7 @@ import { agoText, countNoun } from "../formats.js";
 /** @import {Row} from "./rows.js" */
 
 /**
- * What the other side has said so far.
+ * What the kernel or the server has sent so far.
  *
  * @typedef {object} Header
  * @property {string} [busy] what a running look-up does: "checking for updates, 10 of 138…"

@@ -9,7 +9,7 @@ import { makeGrid } from "./grid.js";
 import { chipLabel, emptyText, listState } from "./list_state.js";
 import { CHIPS, COLUMNS, completeRow, idsOfUpgradeAll, matches, rowOrder, suggestedVersion } from "./rows.js";
 
-const MAX_UNSCROLLED_ROWS = 12; // a longer list scrolls by itself
+const MAX_UNSCROLLED_ROWS = 12; // a longer list has its own scroll bar
 
 /** @param {View} view */
 function render({ model, el }) {
