@@ -41,6 +41,7 @@ from pkgwidgets.core.environment import Interpreter
 from pkgwidgets.core.errors import InstallerUnavailable, InvalidRequest
 from pkgwidgets.core.interfaces import Backend, FileOwners, OtherKernels
 from pkgwidgets.core.limits import Limits
+from pkgwidgets.core.policy import policy_time
 
 if TYPE_CHECKING:
     from pkgwidgets.analysis.api_changes import ApiReader
@@ -236,6 +237,7 @@ def _backend(
     index = MultiIndex(sources)
     initiator = (None, None) if request is None else (request.asked_by, request.requested_by)
     journal = FolderJournal(environment.place, recovery_archive, *initiator)
+    policy = PolicyFile(target.prefix)
     return Backend(
         environment=environment,
         records=RecordFiles(environment),
@@ -255,9 +257,9 @@ def _backend(
         last_check=FileLastCheck(
             f"{target.prefix}\n{target.python}",
             index.answer_source,
-            partial(_check_state, environment, journal, limits),
+            partial(_check_state, environment, journal, limits, policy),
         ),
-        policy=PolicyFile(target.prefix),
+        policy=policy,
         advisories=partial(_advisory_settings, target.prefix, sources),
     )
 
@@ -270,11 +272,16 @@ def _advisory_settings(prefix: Path, sources: index_selection.SourceFactory) -> 
 
 
 def _check_state(
-    environment: InstalledEnvironment, journal: FolderJournal, limits: Callable[[], Limits]
+    environment: InstalledEnvironment,
+    journal: FolderJournal,
+    limits: Callable[[], Limits],
+    policy: PolicyFile,
 ) -> str:
     """Return what the rows of a check depend on besides the index; "" if it is not certain."""
     parts = [environment.stat_key(), journal.stat_key()]
-    return "\n".join([_INSTALLATION, *parts, repr(limits())]) if all(parts) else ""
+    minimum = policy.policy().minimum_age
+    age = f"{minimum!r} at {policy_time()}" if minimum else ""
+    return "\n".join([_INSTALLATION, *parts, repr(limits()), age]) if all(parts) else ""
 
 
 def _preparations(

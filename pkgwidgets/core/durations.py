@@ -37,3 +37,14 @@ def parse_duration(text: str) -> timedelta | None:
     else:
         return None
     return sum((int(count) * _UNITS[unit] for count, unit in parts), timedelta()) if parts else None
+
+
+def format_duration(duration: timedelta) -> str:
+    """Return a duration in whole hours, or in whole days from two days on; a negative one is 0.
+
+    >>> format_duration(timedelta(hours=50)), format_duration(timedelta(days=1))
+    ('2 days', '24 hours')
+    """
+    hours = max(0, int(duration.total_seconds() // 3600))
+    number, unit = (hours, "hour") if hours < 48 else (hours // 24, "day")
+    return f"{number} {unit}" if number == 1 else f"{number} {unit}s"

@@ -13,6 +13,7 @@ from typing import Any
 from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
 
+from .durations import format_duration
 from .html_repr import HtmlRepr
 from .limits import Limit, Limits
 from .releases import Release
@@ -121,10 +122,18 @@ class MinimumAge:
         of_index = self.indexes.get(index.rstrip("/"), self.age)
         return self.packages.get(name, of_index)
 
+    def setting(self, why: str) -> str:
+        """Return the minimum age as the owner of a limit, with why it holds a release."""
+        return f"the minimum age of {self.text}: {why}" if self.text else f"a minimum age: {why}"
+
+    def is_old_enough(self, name: NormalizedName, release: Release, now: datetime) -> bool:
+        """Tell whether a release is old enough, whatever index it is from."""
+        return not any(self.why_young(name, release, now, index) for index in ("", *self.indexes))
+
     def why_young(
         self, name: NormalizedName, release: Release, now: datetime, index: str = ""
     ) -> str:
-        """Return why a release is too young, such as `2 days old: held until …`; "" if it is not.
+        """Return why a release is too young: `2 days old, held until Thursday`; "" if it is not.
 
         Without an upload time the age is unknown, so that the release is held, too.
         """
@@ -132,14 +141,14 @@ class MinimumAge:
         if not age:
             return ""
         if release.uploaded is None:
-            return "held: the index gives no upload time"
+            return "held, because the index gives no upload time"
         try:
             free = release.uploaded + age
         except OverflowError:
-            return f"{_age_text(now - release.uploaded)} old: held"
+            return f"{format_duration(now - release.uploaded)} old, held"
         if free <= now:
             return ""
-        return f"{_age_text(now - release.uploaded)} old: held until {_day_text(free, now)}"
+        return f"{format_duration(now - release.uploaded)} old, held until {_day_text(free, now)}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -164,14 +173,17 @@ class Policy:
 NO_POLICY = Policy()
 
 
+def policy_time() -> datetime:
+    """Return the time at which ages count, in steps of ten minutes.
+
+    So the rows of a check and a plan agree, and rows are computed again only every ten minutes.
+    """
+    now = datetime.now(UTC)
+    return now.replace(minute=now.minute // 10 * 10, second=0, microsecond=0)
+
+
 def _one_line(text: str) -> str:
     return escape_hidden(" ".join(text.split()))[:_MAX_REASON_CHARACTERS]
-
-
-def _age_text(age: timedelta) -> str:
-    hours = max(0, int(age.total_seconds() // 3600))
-    number, unit = (hours, "hour") if hours < 48 else (hours // 24, "day")
-    return f"{number} {unit}" if number == 1 else f"{number} {unit}s"
 
 
 def _day_text(moment: datetime, now: datetime) -> str:

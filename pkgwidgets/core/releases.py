@@ -55,6 +55,8 @@ class ReleaseList(Sequence[Release]):
     stale_reason: str = ""
     hidden_reason: str = ""
     times: tuple[float, float] | None = field(default=None, compare=False, repr=False)
+    index_url: str = field(default="", compare=False, repr=False)
+    """The index that has them; "" if they are from several, or from folders and pages."""
 
     @overload
     def __getitem__(self, index: int) -> Release: ...

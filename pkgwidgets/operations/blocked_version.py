@@ -55,7 +55,7 @@ def explain_blocked_version(
             f"requires {requirement}"
             for owner, requirement in owners.items()
         )
-        + tuple(f"{owner} allows {requirement} only" for owner, requirement in settings.items()),
+        + tuple(f"blocked by {owner} ({requirement})" for owner, requirement in settings.items()),
         how_to_unblock=""
         if settings
         else _how_to_unblock(name, version, snapshot, resolutions, tuple(owners)),

@@ -10,6 +10,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import Version
 
 from pkgwidgets.core.dependency_graph import parse_requirement
+from pkgwidgets.core.durations import format_duration
 from pkgwidgets.core.environment import Distribution
 from pkgwidgets.core.errors import InvalidRequest, PackageNotFound, StalePlan
 from pkgwidgets.core.history import undone_by
@@ -152,7 +153,7 @@ def list_holds(backend: Backend) -> tuple[ListedHold, ...]:
 def _ages(minimum: MinimumAge) -> Iterator[ListedHold]:
     """Yield the minimum age of releases, and its exceptions."""
 
-    def row(age: object, name: str = "", reason: str = "") -> ListedHold:
+    def row(age: str, name: str = "", reason: str = "") -> ListedHold:
         return ListedHold(
             name=name, versions=f"at least {age} old", source=POLICY_FILE, reason=reason
         )
@@ -160,9 +161,9 @@ def _ages(minimum: MinimumAge) -> Iterator[ListedHold]:
     if minimum.age:
         yield row(minimum.text)
     for project, age in minimum.packages.items():
-        yield row(age, project)
+        yield row(format_duration(age), project)
     for index, age in minimum.indexes.items():
-        yield row(age, reason=f"from {index}")
+        yield row(format_duration(age), reason=f"from {index}")
 
 
 def _settings(backend: Backend, own: set[tuple[str, str]]) -> Iterator[ListedHold]:

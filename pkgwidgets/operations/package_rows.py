@@ -28,6 +28,7 @@ from pkgwidgets.core.updates import is_eligible, why_no_release
 from pkgwidgets.core.versions import version_step
 
 from .incomplete import incomplete_packages
+from .release_ages import NO_AGES, ReleaseAges
 
 _LAST_BUILDERS: WeakKeyDictionary[Environment, PackageRowBuilder] = WeakKeyDictionary()
 """The last builder of each environment."""
@@ -47,10 +48,12 @@ class PackageRowBuilder:
         history: Sequence[Transaction],
         limits: Limits = NO_LIMITS,
         incomplete: Collection[NormalizedName] = (),
+        ages: ReleaseAges = NO_AGES,
     ) -> None:
         self.installed = installed
         self.history = history
         self.limits = limits
+        self.ages = ages
         self._interpreter = interpreter
         self._forbidden: dict[tuple[NormalizedName, Version], bool] = {}
         self._bounds: dict[NormalizedName, list[Requirement]] = {}
@@ -75,12 +78,13 @@ class PackageRowBuilder:
         history = backend.journal.transactions()
         builder = _LAST_BUILDERS.get(backend.environment)
         if with_limits:
-            limits = backend.limits()
+            limits, ages = backend.limits(), ReleaseAges.of(backend)
         else:
             limits = NO_LIMITS if builder is None else builder.limits
-        if builder is None or not builder.is_current(installed, history, limits):
+            ages = NO_AGES if builder is None else builder.ages
+        if builder is None or not builder.is_current(installed, history, limits, ages):
             interpreter, incomplete = backend.environment.interpreter, incomplete_packages(backend)
-            builder = cls(installed, interpreter, history, limits, incomplete)
+            builder = cls(installed, interpreter, history, limits, incomplete, ages)
             _LAST_BUILDERS[backend.environment] = builder
         return builder
 
@@ -89,9 +93,11 @@ class PackageRowBuilder:
         installed: dependency_graph.Installed,
         history: Sequence[Transaction],
         limits: Limits = NO_LIMITS,
+        ages: ReleaseAges = NO_AGES,
     ) -> bool:
         """Tell whether it is of these distributions (by identity), this history and limits."""
-        return self._is_of(installed) and history == self.history and limits == self.limits
+        limiting = limits == self.limits and ages == self.ages
+        return self._is_of(installed) and history == self.history and limiting
 
     def _is_of(self, installed: dependency_graph.Installed) -> bool:
         return installed is self.installed or (
@@ -149,7 +155,9 @@ class PackageRowBuilder:
         distribution = self.installed[name]
         if not isinstance(distribution, Distribution):
             return False
-        if release.version > distribution.version and self._is_forbidden(name, release.version):
+        if release.version > distribution.version and (
+            self._is_forbidden(name, release.version) or self.ages.may_hold(name, release)
+        ):
             return False
         return self._is_candidate(distribution, release)
 
@@ -242,6 +250,8 @@ class PackageRowBuilder:
         if latest is None:
             return _Newest(problem=stale or why_no_release(answer))
         blockers = self._blockers(distribution.id, latest.version)
+        if latest.version > distribution.version:
+            blockers |= self.ages.blockers(distribution.id, latest, answer)
         compatible = self._compatible(distribution, answer) if blockers else latest.version
         return _Newest(latest=latest, compatible=compatible, blockers=blockers, problem=stale)
 
@@ -282,8 +292,10 @@ class PackageRowBuilder:
         for release in releases:
             if release.version <= distribution.version:
                 break
-            if not self._is_forbidden(distribution.id, release.version) and self._is_candidate(
-                distribution, release
+            if (
+                not self._is_forbidden(distribution.id, release.version)
+                and self._is_candidate(distribution, release)
+                and not self.ages.blockers(distribution.id, release, releases)
             ):
                 return release.version
         return distribution.version

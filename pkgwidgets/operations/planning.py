@@ -40,6 +40,7 @@ from .plan_builder import (
     raise_if_all_failed,
 )
 from .proposals import Proposal, replan_around_refusals, report_resolving
+from .release_ages import ReleaseAges
 from .requested_releases import check_requested, installed_notes
 from .resolutions import Resolutions
 from .snapshot import EnvironmentSnapshot
@@ -58,12 +59,14 @@ def plan_upgrade(
     allow: AllowPolicy = "dependencies",
     step: StepLimit | None = None,
     hold: Mapping[NormalizedName, str] | None = None,
+    exempt: Mapping[str, str] | None = None,
     report: Report = no_report,
 ) -> Plan:
     """Plan to upgrade packages to their newest compatible releases; without names, all of them.
 
     `allow` says which other packages may change. `hold` maps packages that must not change to
     the reasons. Upgrades that failed a check of such a plan are left out of one for everything.
+    `exempt` maps releases (`pea==1.2`) that may be younger than the minimum age to the reasons.
     No upgrade exceeds `step`; what other packages must do for one is not limited, and is noted.
     A `version` needs exactly one name, and no `step`. Raises `InvalidRequest`, `PackageNotFound`,
     `EnvironmentRefused`, `PlanImpossible` or `IndexUnavailable`.
@@ -76,12 +79,14 @@ def plan_upgrade(
     snapshot.check_changeable(targets if project_names is not None else ())
     answers = backend.index.releases_of(IndexQuery(targets), report)
     raise_if_all_failed(answers, PkgwidgetsError if project_names is not None else IndexUnavailable)
+    ages = ReleaseAges.of(backend, exempt)
+    snapshot = snapshot.with_limits(ages.limits(answers, snapshot.versions))
     if target_version is not None:
         check_requested(snapshot, [Requirement(f"{targets[0]}=={target_version}")], answers)
     report_resolving(backend, report)
     effective_allow: AllowPolicy = "all" if project_names is None else allow
     # What was requested by name is worth a pre-release that no setting allows.
-    resolutions = Resolutions(backend, avoids_prereleases=project_names is None)
+    resolutions = Resolutions(backend, avoids_prereleases=project_names is None, ages=ages)
 
     def propose(pinned_snapshot: EnvironmentSnapshot) -> Proposal:
         movable = tuple(name for name in targets if name not in pinned_snapshot.pinned)
@@ -117,7 +122,7 @@ def plan_upgrade(
         changes,
         held_back=(*proposal.held_back, *unmanaged, *left_out),
         allow=effective_allow,
-        notes=_bigger_steps(changes, step),
+        notes=(*_bigger_steps(changes, step), *ages.notes(changes, answers)),
     )
 
 
@@ -161,12 +166,13 @@ def plan_install(
     requirements: str | Iterable[str],
     *,
     allow: AllowPolicy = "dependencies",
+    exempt: Mapping[str, str] | None = None,
     report: Report = no_report,
 ) -> Plan:
     """Plan to install requirements (`polars>=1`) without breaking what is installed.
 
-    The plan has no changes if all are installed already. Raises the errors of `plan_upgrade`, and
-    `ProjectNotFound`.
+    `exempt` is that of `plan_upgrade`. The plan has no changes if all are installed already.
+    Raises the errors of `plan_upgrade`, and `ProjectNotFound`.
     """
     parsed = checked_requirements(requirements)
     checked_allow(allow)
@@ -175,9 +181,11 @@ def plan_install(
     answers = backend.index.releases_of(IndexQuery(tuple(names)), report)
     raise_first_error(answers)
     check_requested(snapshot, parsed.values(), answers)
+    ages = ReleaseAges.of(backend, exempt)
+    snapshot = snapshot.with_limits(ages.limits(answers, snapshot.versions))
     report_resolving(backend, report)
     movable = frozenset(names)
-    resolutions = Resolutions(backend, movable)
+    resolutions = Resolutions(backend, movable, ages=ages)
     if allow != "self":
         for text, requirement in parsed.items():
             movable |= _dependencies(snapshot, resolutions, text, requirement)
@@ -205,7 +213,9 @@ def plan_install(
             *resolutions.left_out_reports(snapshot),
         ),
         allow=allow,
-        notes=() if proposal.changes else installed_notes(snapshot, names),
+        notes=ages.notes(proposal.changes, answers)
+        if proposal.changes
+        else installed_notes(snapshot, names),
     )
 
 

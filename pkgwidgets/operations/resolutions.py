@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from itertools import product
 from time import monotonic
@@ -24,6 +25,7 @@ from packaging.utils import (
 from packaging.version import InvalidVersion, Version
 
 from pkgwidgets.core import dependency_graph
+from pkgwidgets.core.dependency_graph import parse_requirement
 from pkgwidgets.core.errors import (
     IndexUnavailable,
     PkgwidgetsError,
@@ -33,11 +35,12 @@ from pkgwidgets.core.errors import (
 from pkgwidgets.core.index_query import IndexQuery
 from pkgwidgets.core.installed_metadata import replaced_metadata
 from pkgwidgets.core.interfaces import Backend, ProjectResult, ResolveRequest, mentioned_names
-from pkgwidgets.core.limits import Limits
+from pkgwidgets.core.limits import Limit, Limits
 from pkgwidgets.core.plans import Change, HeldBack
 from pkgwidgets.core.releases import ReleaseList
 from pkgwidgets.core.updates import is_eligible
 
+from .release_ages import ReleaseAges
 from .snapshot import EnvironmentSnapshot
 
 _MAX_WORKAROUNDS = 20
@@ -54,7 +57,8 @@ _NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 class Resolutions:
     """The installer, as one plan asks it.
 
-    Packages in `requested` are never left out. With `avoids_prereleases` a package rather stays
+    Packages in `requested` are never left out. Releases that `ages` finds too young are not
+    chosen. With `avoids_prereleases` a package rather stays
     behind than that another one becomes a pre-release that no setting allows.
     """
 
@@ -64,11 +68,15 @@ class Resolutions:
         requested: Collection[NormalizedName] = (),
         *,
         avoids_prereleases: bool = False,
+        ages: ReleaseAges | None = None,
     ) -> None:
         self._backend = backend
         self._installer = backend.installer
         self._requested = frozenset(requested)
         self._avoids_prereleases = avoids_prereleases
+        self._ages = ReleaseAges.of(backend) if ages is None else ages
+        self._young: dict[NormalizedName, tuple[Limit, ...]] = {}
+        """The limits of projects that resolutions chose, by the minimum age."""
         self._replaces_all_metadata = False
         self._until: float | None = None
         self.unreadable_pages: dict[NormalizedName, IndexUnavailable] = {}
@@ -93,11 +101,63 @@ class Resolutions:
         `prefer` are exact versions that change only if there is no solution with them. Raises
         `PlanImpossible`, `IndexUnavailable`, `ResolutionFailed`.
         """
+        while True:
+            limits = self._with_ages(configured)
+            resolution = self._resolve(
+                snapshot,
+                limits,
+                instead or {},
+                added=added,
+                keep=keep,
+                prefer=prefer,
+                upgrade=upgrade,
+            )
+            if not self._finds_young(snapshot, resolution):
+                return resolution
 
+    def _with_ages(self, configured: Limits) -> Limits:
+        young = (limit for limits in self._young.values() for limit in limits)
+        return replace(
+            configured, constraints=tuple(dict.fromkeys((*configured.constraints, *young)))
+        )
+
+    def _finds_young(self, snapshot: EnvironmentSnapshot, resolution: Resolution) -> bool:
+        """Look at the ages of chosen projects that were not looked at; tell whether one is young.
+
+        The releases of a new dependency are known only after it was chosen.
+        """
+        chosen = [name for name, version in resolution.items() if version is not None]
+        unknown = [name for name in chosen if name not in self._young] if self._ages else []
+        if not unknown:
+            return False
+        answers = self._backend.index.releases_of(IndexQuery(unknown))
+        found = False
+        for name in unknown:
+            limits = self._ages.limits({name: answers[name]}, snapshot.versions)
+            self._young[name] = limits
+            forbidden = (parse_requirement(limit.requirement) for limit in limits)
+            found |= any(
+                requirement is not None
+                and not requirement.specifier.contains(str(resolution[name]), prereleases=True)
+                for requirement in forbidden
+            )
+        return found
+
+    def _resolve(
+        self,
+        snapshot: EnvironmentSnapshot,
+        configured: Limits,
+        instead: Mapping[NormalizedName, str],
+        *,
+        added: tuple[str, ...],
+        keep: tuple[str, ...],
+        prefer: tuple[str, ...],
+        upgrade: tuple[NormalizedName, ...],
+    ) -> Resolution:
         def resolve_once(limits: Limits, preferred: tuple[str, ...]) -> Resolution:
             ignored = tuple(self.unreadable_pages)
             request = ResolveRequest(
-                requirements=(*added, *snapshot.requirements(instead or {}, ignored)),
+                requirements=(*added, *snapshot.requirements(instead, ignored)),
                 keep=(*keep, *preferred),
                 upgrade=tuple(name for name in upgrade if name not in self.unreadable_pages),
                 constraints=(*snapshot.outside_requirements, *self._excluded_versions),
@@ -155,7 +215,7 @@ class Resolutions:
                 requirement,
                 constraints=self._excluded_versions,
                 ignored=ignored,
-                configured=configured,
+                configured=self._with_ages(configured),
             )
 
         while True:

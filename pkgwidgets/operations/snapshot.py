@@ -20,7 +20,7 @@ from pkgwidgets.core.errors import (
     StalePlan,
 )
 from pkgwidgets.core.interfaces import Backend
-from pkgwidgets.core.limits import Limits
+from pkgwidgets.core.limits import Limit, Limits
 from pkgwidgets.core.origins import Origin
 from pkgwidgets.core.plans import Change, HeldBack, Plan
 from pkgwidgets.core.releases import Release
@@ -149,6 +149,11 @@ class EnvironmentSnapshot:
     def with_pinned(self, reasons: Mapping[NormalizedName, str]) -> EnvironmentSnapshot:
         """Return a copy that pins more distributions."""
         return replace(self, pinned={**self.pinned, **reasons})
+
+    def with_limits(self, limits: Collection[Limit]) -> EnvironmentSnapshot:
+        """Return a copy with more constraints."""
+        constraints = (*self.limits.constraints, *limits)
+        return replace(self, limits=replace(self.limits, constraints=constraints))
 
     def unmanaged_reports(self, known: EnvironmentSnapshot | None = None) -> tuple[HeldBack, ...]:
         """Return the pinned distributions as held back, without those pinned in `known`."""

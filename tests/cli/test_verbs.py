@@ -417,7 +417,7 @@ def test_hold_is_listed_obeyed_and_undone(run: Run, service: PackageService) -> 
     assert run("plan", "raintable").returncode == 3
     refused = run("upgrade", "raintable", "--version", "2.4.0", "--yes")
     assert refused.returncode == 2
-    assert "allows raintable<2.4 only" in refused.stderr
+    assert "charts need 2.0 (raintable<2.4)" in refused.stderr
     undo = run("undo", "--yes")
     assert "Unhold raintable<2.4." in undo.stdout
     assert "raintable" not in rows(run("holds"))

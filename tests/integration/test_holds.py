@@ -36,9 +36,7 @@ def test_every_plan_obeys_a_hold(service: PackageService) -> None:
     (reason,) = (held.reason for held in service.plan_upgrade("raintable").held_back)
     assert "charts.ipynb needs 2.0" in reason
     assert "raintable<2.4" in reason
-    with pytest.raises(
-        PlanImpossible, match=r"charts\.ipynb needs 2\.0 allows raintable<2\.4 only"
-    ):
+    with pytest.raises(PlanImpossible, match=r"charts\.ipynb needs 2\.0 \(raintable<2\.4\)"):
         service.plan_upgrade("raintable", "2.4.0")
     with pytest.raises(PlanImpossible):
         service.plan_install("raintable>=2.4", allow="all")

@@ -54,7 +54,10 @@ class LocalIndex:
             return IndexUnavailable(self.url, reason)
         try:
             return ReleaseList(
-                tuple(release_parser.releases_from_page(name, project_page.read("text/html", body)))
+                tuple(
+                    release_parser.releases_from_page(name, project_page.read("text/html", body))
+                ),
+                index_url=self.url,
             )
         except ValueError as error:
             return IndexUnavailable(self.url, f"its page of {name} cannot be read ({error!s:.200})")

@@ -212,6 +212,7 @@ class _Filter:
             tuple(release for release in answer if self._exclude_newer.admits(name, release)),
             _stale_reason(answer),
             self._exclude_newer.why_hidden(name, answer),
+            index_url=_index_url(answer),
         )
 
 
@@ -255,11 +256,16 @@ def _mark_incomplete(answer: ProjectResult, problem: PkgwidgetsError) -> Project
         tuple(answer),
         _join_reasons((_stale_reason(answer), problem.clause())),
         _hidden_reason(answer),
+        index_url=_index_url(answer),
     )
 
 
 def _stale_reason(answer: ProjectResult) -> str:
     return answer.stale_reason if isinstance(answer, ReleaseList) else ""
+
+
+def _index_url(answer: ProjectResult) -> str:
+    return answer.index_url if isinstance(answer, ReleaseList) else ""
 
 
 def _hidden_reason(answer: ProjectResult) -> str:

@@ -108,7 +108,7 @@ class SimpleIndex:
             ):
                 to_fetch.append(name)
             else:
-                yield name, _release_list(entry)
+                yield name, _release_list(entry, self.url)
         if query.cached or not to_fetch:
             return
         usable = {
@@ -126,7 +126,7 @@ class SimpleIndex:
                     may_be_cached = _may_be_cached(response)
                     if may_be_cached:
                         updates[name] = answer
-                    yield name, _release_list(answer, is_cached=may_be_cached)
+                    yield name, _release_list(answer, self.url, is_cached=may_be_cached)
                 else:
                     yield name, answer
         finally:
@@ -194,13 +194,15 @@ class SimpleIndex:
             return error
         age = format_age(datetime.fromtimestamp(entry.asked, UTC))
         return ReleaseList(
-            entry.releases, stale_reason=f"{error.sentence()[:-1]}; {LAST_CHECKED} {age}"
+            entry.releases,
+            stale_reason=f"{error.sentence()[:-1]}; {LAST_CHECKED} {age}",
+            index_url=self.url,
         )
 
 
-def _release_list(entry: CachedProject, *, is_cached: bool = True) -> ReleaseList:
+def _release_list(entry: CachedProject, index_url: str, *, is_cached: bool = True) -> ReleaseList:
     times = (entry.asked, entry.fresh_until) if is_cached else None
-    return ReleaseList(entry.releases, times=times)
+    return ReleaseList(entry.releases, times=times, index_url=index_url)
 
 
 def _reaches(name: NormalizedName, entry: CachedProject, query: IndexQuery) -> bool:
