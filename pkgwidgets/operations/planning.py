@@ -268,11 +268,11 @@ def plan_undo(
     `InvalidRequest` if no committed transaction has this id. Also with the reason if it cannot be
     undone exactly: another build, an edited file, another Python, a damaged save point.
     """
+    snapshot = EnvironmentSnapshot.of(backend)
     history = backend.journal.transactions()
     undone = _get_undoable(history, transaction)
     if undone.holds:
         return holds.plan_undo(backend, undone, history)
-    snapshot = EnvironmentSnapshot.of(backend)
     reasons = undo.refusal_reasons(backend, undone, history)
     if reasons:
         raise undo.refusal(undone, reasons, history)

@@ -48,7 +48,7 @@ class UpgradeTargets:
 
     @cached_property
     def candidates(self) -> tuple[NormalizedName, ...]:
-        """The targets that may change: the index has a newer release, or did not answer."""
+        """The targets that may change: a newer release is allowed, or the index did not answer."""
         if self.version is not None:
             return tuple(
                 name for name in self.names if self.snapshot.versions[name] != self.version
@@ -56,12 +56,8 @@ class UpgradeTargets:
         return tuple(
             name
             for name in self.names
-            if name not in self.failures and (self._has_newer(name) or self.stale_reason(name))
+            if name not in self.failures and (self._may_rise(name) or self.stale_reason(name))
         )
-
-    def _has_newer(self, name: NormalizedName) -> bool:
-        latest = self.latest(name)
-        return latest is not None and latest > self.snapshot.versions[name]
 
     def stale_reason(self, name: NormalizedName) -> str:
         """Return why the index gave no new answer for a target; "" if it did."""
