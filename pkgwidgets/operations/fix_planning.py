@@ -25,6 +25,7 @@ from pkgwidgets.core.workable import workable_items
 
 from .plan_builder import build_changes, build_plan
 from .proposals import Proposal, replan_around_refusals, report_resolving
+from .release_ages import ReleaseAges
 from .resolutions import Resolution, Resolutions
 from .snapshot import EnvironmentSnapshot
 from .upgrade_resolver import held_back_reason
@@ -59,7 +60,11 @@ def plan_fix(
     }
     answers = backend.index.releases_of(IndexQuery(tuple(steps)), report) if steps else {}
     report_resolving(backend, report)
-    resolutions = Resolutions(backend, avoids_prereleases=True)
+    ids = {name: ", ".join(r.advisory or "" for r in rows) for name, rows in findings.items()}
+    # A fix may be younger than the minimum age.
+    exempt = {f"{name}=={version}": f"it fixes {ids[name]}" for name, version in steps.items()}
+    ages = ReleaseAges.of(backend, exempt)
+    resolutions = Resolutions(backend, avoids_prereleases=True, ages=ages)
 
     def propose(pinned: EnvironmentSnapshot) -> Proposal:
         movable = {name: step for name, step in steps.items() if name not in pinned.pinned}
@@ -70,7 +75,6 @@ def plan_fix(
 
     texts = tuple(f"{name}=={version}" for name, version in steps.items())
     proposal = replan_around_refusals(snapshot, texts, answers, resolutions, propose)
-    ids = {name: ", ".join(r.advisory or "" for r in rows) for name, rows in findings.items()}
     changes = tuple(
         replace(c, reason=f"fixes {ids[c.id]}") if c.id in steps else c for c in proposal.changes
     )
@@ -80,6 +84,7 @@ def plan_fix(
         changes,
         held_back=(*proposal.held_back, *resolutions.left_out_reports(snapshot, tuple(steps))),
         allow="dependencies",
+        notes=ages.notes(changes, answers),
     )
 
 
