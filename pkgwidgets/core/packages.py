@@ -97,6 +97,8 @@ class PackageInfo(HtmlRepr):
         """Whether the latest version is newer than the installed one; None if unknown."""
         if self.latest_version is None:
             return None
+        if self.latest_version == self.version:
+            return False
         return Version(self.latest_version) > Version(self.version)
 
     def __str__(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 import pandas as pd
@@ -21,6 +22,8 @@ from .last_results import LastResults
 from .styled_frames import FullTextFrame, RehearsalFrame, UpdatesFrame
 
 _TIME = "datetime64[ns, UTC]"
+_PLAIN_TYPES = frozenset({str, bool, datetime, type(None)})
+"""The types of values that a column takes as they are."""
 
 PACKAGES = {
     "version": "string",
@@ -176,8 +179,15 @@ def packages(packages: Iterable[PackageInfo]) -> pd.DataFrame:
 
 
 def _make_package_frame(rows: Sequence[PackageInfo]) -> pd.DataFrame:
-    columns = {name: [_column_value(getattr(info, name)) for info in rows] for name in PACKAGES}
+    columns = {name: _column(list(map(attrgetter(name), rows))) for name in PACKAGES}
     return _make_frame(columns, PACKAGES, [info.name for info in rows], "name")
+
+
+def _column(values: list[Any]) -> list[Any]:
+    """Return the values for a column; most are already texts, times or None."""
+    return (
+        values if _PLAIN_TYPES.issuperset(map(type, values)) else list(map(_column_value, values))
+    )
 
 
 _package_frame = LastResults(_make_package_frame)

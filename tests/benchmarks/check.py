@@ -105,7 +105,7 @@ def _network_rows(place: World, double: World | None, pairs: int, what: str) -> 
 
 
 def _memory_row(place: World, pairs: int) -> Row:
-    """Return the row of the peak memory of a cold check, as values: pandas has a share of its own."""
+    """Return the row of the peak memory of a cold check as values, without pandas."""
     sides = _both(lambda build: place.as_values(build, empty_caches()))
     sides["peer"] = lambda: place.uv(empty_caches(), *OUTDATED)
     measured = row("", paired(pairs, sides), part="memory", against="peer", aim=1)
