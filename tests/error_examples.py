@@ -101,6 +101,11 @@ EXAMPLES: list[tuple[PkgwidgetsError, str, Hint]] = [
         Hint.CHECK_PROJECT,
     ),
     (
+        ProjectNotFound("numpyy", "https://h/simple", ("numpy", "numba")),
+        "The index https://h/simple has no project numpyy. Did you mean numpy or numba?",
+        Hint.CHECK_PROJECT,
+    ),
+    (
         ProjectNotFound("pea 9", "http://h/simple/"),
         "The index http://h/simple/ has no release pea 9.",
         Hint.OTHER_VERSION,

@@ -49,6 +49,7 @@ SERVICE = {
     "rehearse": (
         "plan, notebooks, *, seconds=600.0, network=False, sanitize=None, root=None, report=None"
     ),
+    "suggest_projects": "text='', *, limit=20",
     "undo": "transaction=None, *, report=None",
     "unhold": "name, versions=None",
     "uninstall_package": "names, *, report=None",

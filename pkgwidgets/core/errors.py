@@ -252,6 +252,8 @@ class ProjectNotFound(PkgwidgetsError):
 
     id: str
     index: str
+    near: tuple[str, ...] = _added_later(())
+    """Projects whose names are near: one of them may be meant."""
     code: ClassVar[str] = "project-not-found"
     http_status: ClassVar[int] = 404
     exit_code: ClassVar[int] = 2
@@ -264,7 +266,8 @@ class ProjectNotFound(PkgwidgetsError):
     def sentence(self) -> str:
         """Name the project and the index."""
         kind = "release" if " " in self.id else "project"
-        return f"{capitalize_first(_index_text(self.index))} has no {kind} {self.id}."
+        near = f" Did you mean {join_names(self.near, 'or')}?" if self.near else ""
+        return f"{capitalize_first(_index_text(self.index))} has no {kind} {self.id}.{near}"
 
 
 @dataclass(eq=False)

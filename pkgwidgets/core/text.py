@@ -78,9 +78,9 @@ def short_hash(text: str, size: int) -> str:
     return hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=size).hexdigest()
 
 
-def join_names(names: Sequence[str]) -> str:
-    """Return `a, b and c`."""
-    return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
+def join_names(names: Sequence[str], word: str = "and") -> str:
+    """Return `a, b and c`, with this word before the last name."""
+    return f" {word} ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
 
 
 def shorten_names(names: Sequence[str]) -> str:

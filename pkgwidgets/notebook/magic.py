@@ -36,6 +36,7 @@ from pkgwidgets.presentation import audit_text, payloads
 from pkgwidgets.presentation.hints import Face, hint_text
 
 from .completion import CompletionSources, completions
+from .missing_modules import offer_project
 from .service import PackageService
 
 OpenPanel = Callable[[PackageService], object]
@@ -51,6 +52,7 @@ def load(shell: InteractiveShell, open_panel: OpenPanel) -> None:
     """Register the magic and its completion in a shell; `open_panel` shows a service's panel."""
     magics = PackagesMagics(shell, open_panel)
     shell.register_magics(magics)
+    shell.events.register("post_run_cell", offer_project)
     completer = shell.Completer
     if completer is not None:
         completer.custom_matchers.append(magics.matcher())

@@ -36,6 +36,7 @@ from pkgwidgets.operations import (
     planning,
     preparation,
     recovery,
+    suggestions,
 )
 from pkgwidgets.operations import transactions as operations
 from pkgwidgets.operations.dismissal import dismiss_note
@@ -46,6 +47,7 @@ from pkgwidgets.presentation.value_html import register_renderers
 from . import notebook_path, rehearsal
 from .change_token import ChangeToken
 from .loaded_packages import LoadedPackages
+from .missing_modules import missing_projects
 from .progress_bar import reporting
 from .values import ServiceValues, check_plan
 
@@ -432,6 +434,18 @@ class PackageService:
         audit = self.values.audit(names, sources=sources, report=report)
         with reporting(report) as progress:
             return self._with_restart(fix_planning.plan_fix(self._backend, audit, report=progress))
+
+    def suggest_projects(self, text: str = "", *, limit: int = 20) -> tuple[str, ...]:
+        """Return names of projects that begin with a text, for a form that installs.
+
+        First those whose modules this notebook imports and lacks, then names seen before: what is
+        installed, and what the history changed. The index is not asked.
+
+        >>> service.suggest_projects("rain")
+        ('raintable',)
+        """
+        known = (*missing_projects(), *suggestions.seen_names(self._backend))
+        return suggestions.matching(text, known)[:limit]
 
     def plan_uninstall(self, names: str | Iterable[str]) -> Plan:
         """Plan to uninstall packages. Nothing is changed.

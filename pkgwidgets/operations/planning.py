@@ -16,8 +16,10 @@ from pkgwidgets.core.errors import (
     InvalidRequest,
     PkgwidgetsError,
     PlanImpossible,
+    ProjectNotFound,
 )
 from pkgwidgets.core.history import committed, find_transaction, undoable
+from pkgwidgets.core.import_names import near_names
 from pkgwidgets.core.index_query import IndexQuery
 from pkgwidgets.core.interfaces import Backend, Report, no_report
 from pkgwidgets.core.names import checked_names, checked_requirements
@@ -28,7 +30,7 @@ from pkgwidgets.core.transactions import Outcome, Transaction
 from pkgwidgets.core.version_steps import exceeds
 from pkgwidgets.core.versions import version_step
 
-from . import holds, undo
+from . import holds, suggestions, undo
 from .breakages import failed_upgrades
 from .held_back import HeldBackReport
 from .plan_builder import (
@@ -43,7 +45,7 @@ from .proposals import Proposal, replan_around_refusals, report_resolving
 from .release_ages import ReleaseAges
 from .requested_releases import check_requested, installed_notes
 from .resolutions import Resolutions
-from .snapshot import EnvironmentSnapshot
+from .snapshot import EnvironmentSnapshot, ProjectResults
 from .upgrade_resolver import UpgradeResolver
 from .upgrade_targets import UpgradeTargets
 
@@ -179,6 +181,7 @@ def plan_install(
     names = dict.fromkeys(canonicalize_name(requirement.name) for requirement in parsed.values())
     snapshot = EnvironmentSnapshot.of(backend)
     answers = backend.index.releases_of(IndexQuery(tuple(names)), report)
+    _suggest_near_names(snapshot, answers)
     raise_first_error(answers)
     check_requested(snapshot, parsed.values(), answers)
     ages = ReleaseAges.of(backend, exempt)
@@ -217,6 +220,13 @@ def plan_install(
         if proposal.changes
         else installed_notes(snapshot, names),
     )
+
+
+def _suggest_near_names(snapshot: EnvironmentSnapshot, answers: ProjectResults) -> None:
+    """Add to the errors of missing projects the known names that are near."""
+    for answer in answers.values():
+        if isinstance(answer, ProjectNotFound):
+            answer.near = near_names(answer.id, suggestions.seen_names(snapshot.backend))
 
 
 def _dependencies(

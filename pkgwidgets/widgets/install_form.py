@@ -34,9 +34,9 @@ class InstallForm(anywidget.AnyWidget):
         """Whether the form is open."""
         return bool(self.form.get("open"))
 
-    def begin(self) -> None:
-        """Open the form, empty."""
-        self.form = {"open": True}
+    def begin(self, suggestions: Iterable[str] = ()) -> None:
+        """Open the form, empty; `suggestions` are names that the page offers while typing."""
+        self.form = {"open": True, "suggestions": list(suggestions)}
 
     def show_busy(self, name: str) -> None:
         """Show that the versions of a project are being fetched."""

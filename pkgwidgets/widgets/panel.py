@@ -26,6 +26,9 @@ from .plan_view import PlanView
 from .progress_view import ProgressView
 from .row_details import RowDetailsLoader
 
+_MAX_SUGGESTIONS = 500
+"""Names that the form offers while typing."""
+
 
 class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is untyped
     """Shows the packages of one environment; buttons call the service in a thread of its own.
@@ -131,7 +134,7 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
             case {"type": "uninstall", "names": [str(name)]}:
                 self._plan(panel_request.uninstall(self.service, [name]))
             case {"type": "install"}:
-                self.form.begin()
+                self.form.begin(self.service.suggest_projects(limit=_MAX_SUGGESTIONS))
             case {"type": "history"}:
                 self._show_history()
 

@@ -16,13 +16,15 @@ function render({ model, el }) {
     type: "text", className: "pkgw-input", placeholder: "Package name, e.g. polars or polars>=1", ariaLabel: "Package to install",
     spellcheck: false, autocomplete: "off", autocapitalize: "none", onchange: requestReleases, oninput: clearVersions,
   });
+  const suggestions = h("datalist", { id: `pkgw-names-${Math.random().toString(36).slice(2)}` });
+  name.setAttribute("list", suggestions.id); // a property of an input that cannot be assigned
   const version = h("select", { ariaLabel: "Version", className: "pkgw-select" });
   const plan = button(LABELS.preview, { className: "pkgw-main", onclick: sendPlan });
   const remove = button(LABELS.uninstall, { className: "pkgw-quiet", onclick: () => model.send({ type: "uninstall", name: form().name }) });
   const error = h("p", { className: "pkgw-note pkgw-bad", role: "alert" });
   const root = h("section", { className: "pkgw", ariaLabel: "Install" },
     h("div", { className: "pkgw-row pkgw-head" }, title, status, close),
-    h("div", { className: "pkgw-row pkgw-form" }, name, version, plan, remove), error);
+    h("div", { className: "pkgw-row pkgw-form" }, name, suggestions, version, plan, remove), error);
   root.dataset.lmSuppressShortcuts = "true"; // JupyterLab handles shortcuts before the panel's listeners run
 
   let isOpen = false;
@@ -38,7 +40,10 @@ function render({ model, el }) {
     const wasOpen = isOpen;
     isOpen = Boolean(form().open);
     if (!wasOpen && isOpen) opener = focused();
-    if (!wasOpen && isOpen) name.value = projectName;
+    if (!wasOpen && isOpen) {
+      name.value = projectName;
+      suggestions.replaceChildren(...(form().suggestions ?? []).map((value) => h("option", { value })));
+    }
     const hadFocus = root.contains(focused());
     el.classList.toggle("pkgw-hidden", !isOpen);
     // Valid only while the field still has the name that was looked up.
