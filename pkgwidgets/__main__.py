@@ -53,7 +53,9 @@ def _run_verb(argv: Sequence[str] | None) -> int:
 
             help_module.show_if_asked(arguments)
         from pkgwidgets.cli import main as main_module
-        from pkgwidgets.cli import verbs as verbs  # now, not when an interrupt is heard
+        from pkgwidgets.cli import verbs
+
+        verbs.load_for(arguments)  # now, not when an interrupt is heard
     finally:
         if raises_interrupts:
             signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -4,50 +4,73 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from datetime import datetime
-from functools import partial
+from functools import cache, partial
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pkgwidgets.backends.config import index_selection
-from pkgwidgets.backends.config.policy_file import PolicyFile
-from pkgwidgets.backends.config.projects import owning_project
-from pkgwidgets.backends.config.version_limits import configured_limits
 from pkgwidgets.backends.environment import interpreter as interpreter_module
-from pkgwidgets.backends.environment import launch_command
-from pkgwidgets.backends.environment.bystanders import RecordAffectedDistributions
-from pkgwidgets.backends.environment.file_owners import RecordFileOwners
 from pkgwidgets.backends.environment.installed_environment import DATA_FOLDER, InstalledEnvironment
-from pkgwidgets.backends.environment.kernel_specs import find_writable_kernel
-from pkgwidgets.backends.environment.record_files import RecordFiles
 from pkgwidgets.backends.history.journal import FolderJournal
-from pkgwidgets.backends.index.last_check import FileLastCheck
-from pkgwidgets.backends.index.multi import MultiIndex
-from pkgwidgets.backends.installer import uv
-from pkgwidgets.backends.installer.uv_lock import hold_uv_lock
-from pkgwidgets.backends.processes import kernel_processes, process, process_info
-from pkgwidgets.backends.processes.kernel_processes import StartedNotebook
-from pkgwidgets.backends.processes.running_kernels import RunningKernels
-from pkgwidgets.backends.sandbox.import_check import SubprocessImportChecker
-from pkgwidgets.backends.sandbox.preparations import FolderPreparations
 from pkgwidgets.backends.store import filesystem
-from pkgwidgets.backends.store.savepoint import FolderSavePoint
-from pkgwidgets.backends.worker.launcher import ApplyRequest, WorkerLauncher
-from pkgwidgets.backends.worker.recovery_archive import archive
-from pkgwidgets.core.advisory_sources import AdvisorySettings
-from pkgwidgets.core.environment import Interpreter
+from pkgwidgets.core.deferred import deferred
 from pkgwidgets.core.errors import InstallerUnavailable, InvalidRequest
-from pkgwidgets.core.interfaces import Backend, FileOwners, OtherKernels
-from pkgwidgets.core.limits import Limits
-from pkgwidgets.core.policy import policy_time
+from pkgwidgets.core.interfaces import Backend
 
 if TYPE_CHECKING:
     from pkgwidgets.analysis.api_changes import ApiReader
     from pkgwidgets.analysis.code_context import CodeFiles
     from pkgwidgets.analysis.notebook_file import CodeCell
     from pkgwidgets.analysis.rehearsal_backend import RehearsalBackend
+    from pkgwidgets.backends.config.index_selection import SourceFactory
+    from pkgwidgets.backends.config.policy_file import PolicyFile
+    from pkgwidgets.backends.environment.bystanders import RecordAffectedDistributions
+    from pkgwidgets.backends.environment.record_files import RecordFiles
+    from pkgwidgets.backends.index.last_check import FileLastCheck
+    from pkgwidgets.backends.index.multi import MultiIndex
+    from pkgwidgets.backends.installer.uv import UvInstaller
+    from pkgwidgets.backends.processes.kernel_processes import StartedNotebook
+    from pkgwidgets.backends.sandbox.import_check import SubprocessImportChecker
+    from pkgwidgets.backends.sandbox.preparations import FolderPreparations
+    from pkgwidgets.backends.store.savepoint import FolderSavePoint
+    from pkgwidgets.backends.worker.launcher import ApplyRequest, WorkerLauncher
+    from pkgwidgets.core.advisory_sources import AdvisorySettings
+    from pkgwidgets.core.environment import Interpreter
+    from pkgwidgets.core.events import Stage
+    from pkgwidgets.core.interfaces import FileOwners, OtherKernels, Report
+    from pkgwidgets.core.kernels import WritableKernel
+    from pkgwidgets.core.limits import Limits
+    from pkgwidgets.core.projects import OwningProject
+
+# A listing needs the environment and its journal. The other backends are two thirds of all imports,
+# so each function imports its own. A process that changes files itself loads all of them before:
+# the change may replace pkgwidgets and what it imports.
+_LATE = (
+    "config.index_selection",
+    "config.policy_file",
+    "config.projects",
+    "config.version_limits",
+    "environment.bystanders",
+    "environment.file_owners",
+    "environment.kernel_specs",
+    "environment.launch_command",
+    "environment.record_files",
+    "index.last_check",
+    "index.multi",
+    "installer.uv",
+    "installer.uv_lock",
+    "processes.kernel_processes",
+    "processes.process_info",
+    "processes.running_kernels",
+    "sandbox.import_check",
+    "sandbox.preparations",
+    "store.savepoint",
+    "worker.launcher",
+    "worker.recovery_archive",
+)
 
 # Only this file names entry points and files. The backends that start or pack them get the names
 # as arguments, because an import would point up.
@@ -88,27 +111,41 @@ def connect(
     if python is not None and not isinstance(python, str | Path):
         raise InvalidRequest("interpreter", python)
     target = interpreter_module.describe(Path(python) if python is not None else None)
-    sources = (
-        index_selection.configured_indexes(uv.find_uv, target.prefix, folder)
-        if index_url is None
-        else index_selection.explicit_index(index_url, target.prefix, folder)
-    )
+    if not detached:
+        load_all()
+    sources = _sources(target, index_url, folder)
 
     def limits() -> Limits:
+        from pkgwidgets.backends.config.version_limits import configured_limits
+
         has_explicit_index = index_url is not None
         configured = configured_limits(target.prefix, folder, has_explicit_index=has_explicit_index)
-        return PolicyFile(target.prefix).policy().add_to(configured)
+        return _policy(target).policy().add_to(configured)
 
-    backend = _backend(target, sources, limits)
-    backend = replace(backend, project=lambda: owning_project(target.prefix, folder))
-    if not detached:
-        return backend
-    launcher = WorkerLauncher(target, sources, limits, backend.journal.folder, _WORKER)
-    return replace(backend, worker=launcher)
+    def project() -> OwningProject | None:
+        from pkgwidgets.backends.config.projects import owning_project
+
+        return owning_project(target.prefix, folder)
+
+    def launcher() -> WorkerLauncher:
+        from pkgwidgets.backends.worker.launcher import WorkerLauncher
+
+        return WorkerLauncher(target, sources, limits, backend.journal.folder, _WORKER)
+
+    backend = replace(_backend(target, sources, limits), project=project)
+    return replace(backend, worker=deferred(launcher)) if detached else backend
+
+
+def load_all() -> None:
+    """Load every module that a backend needs: from here on, its files may be replaced."""
+    for name in _LATE:
+        import_module(f"pkgwidgets.backends.{name}")
 
 
 def file_owners(backend: Backend) -> FileOwners:
     """Return the owners of code files on disk; they cache what they read."""
+    from pkgwidgets.backends.environment.file_owners import RecordFileOwners
+
     return RecordFileOwners(backend.environment)
 
 
@@ -159,6 +196,8 @@ def notebook_files() -> CodeFiles:
 
 def recovery_archive() -> bytes:
     """Return the bytes of `recover.pyz`, which recovers without an installed pkgwidgets."""
+    from pkgwidgets.backends.worker.recovery_archive import archive
+
     return archive(_RECOVERY, RECOVERY_FILES)
 
 
@@ -172,6 +211,8 @@ def data_folder(python: Path) -> Path:
 
 def other_kernels(backend: Backend) -> OtherKernels:
     """Return the finder of the other kernels that run on an environment."""
+    from pkgwidgets.backends.processes.running_kernels import RunningKernels
+
     return RunningKernels(backend.environment.interpreter, file_owners(backend))
 
 
@@ -181,6 +222,8 @@ def interpreter_of_command(argv: Sequence[str], environment: Mapping[str, str]) 
     `environment` has variables that the command gets in addition to those of this process. Raises
     `EnvironmentRefused` if no Python answers.
     """
+    from pkgwidgets.backends.environment import launch_command
+
     return launch_command.interpreter_of_command(argv, environment)
 
 
@@ -189,31 +232,45 @@ def interpreter_of_process(process: int, connection_file: str) -> Path:
 
     Raises `EnvironmentRefused` if its processes do not show it.
     """
+    from pkgwidgets.backends.environment import launch_command
+
     return launch_command.interpreter_of_process(process, connection_file)
 
 
 def started_notebook(variables: Mapping[str, str]) -> StartedNotebook:
     """Return the notebook for which this process, with these variables, was started."""
+    from pkgwidgets.backends.processes import kernel_processes
+
     return kernel_processes.started_notebook(os.getpid(), variables)
 
 
 def folder_of_process(process: int) -> Path | None:
     """Return the working folder of a process; None if the system does not say."""
+    from pkgwidgets.backends.processes import process_info
+
     return process_info.working_folder(process)
 
 
 def mapped_libraries() -> frozenset[str]:
     """Return the paths of the libraries that this process has mapped, deleted ones too."""
+    from pkgwidgets.backends.processes import process_info
+
     return process_info.mapped_libraries(os.getpid())
 
 
 def process_start() -> datetime | None:
     """Return when this process started; None if the system does not say."""
+    from pkgwidgets.backends.processes import process_info
+
     return process_info.start_time(os.getpid())
 
 
 def connect_for_request(request: ApplyRequest) -> Backend:
     """Return the backend for a request, with the sources that the starter sees."""
+    load_all()
+    from pkgwidgets.backends.config import index_selection
+    from pkgwidgets.backends.installer import uv
+
     with suppress(InstallerUnavailable):  # an undo from a save point needs no installer
         uv.find_uv()  # now, because the plan may replace the uv package that finds it
     given_sources = request.sources
@@ -222,50 +279,94 @@ def connect_for_request(request: ApplyRequest) -> Backend:
     backend = _backend(request.interpreter, sources, lambda: request.limits, request)
     return replace(
         backend,
-        import_checker=SubprocessImportChecker(request.interpreter, variables=request.variables),
+        import_checker=_import_checker(request.interpreter, request.variables),
         preparations=_preparations(request.interpreter, request.variables),
     )
 
 
+def _sources(target: Interpreter, index_url: str | None, folder: Path | None) -> SourceFactory:
+    """Return the sources of packages; raise `InvalidRequest` at once for an invalid address."""
+    if index_url is not None:
+        from pkgwidgets.backends.config import index_selection
+
+        return index_selection.explicit_index(index_url, target.prefix, folder)
+
+    @cache
+    def configured() -> SourceFactory:
+        from pkgwidgets.backends.config import index_selection
+        from pkgwidgets.backends.installer import uv
+
+        return index_selection.configured_indexes(uv.find_uv, target.prefix, folder)
+
+    return lambda: configured()()
+
+
 def _backend(
     target: Interpreter,
-    sources: index_selection.SourceFactory,
+    sources: SourceFactory,
     limits: Callable[[], Limits],
     request: ApplyRequest | None = None,
 ) -> Backend:
     environment = InstalledEnvironment(target)
-    index = MultiIndex(sources)
     initiator = (None, None) if request is None else (request.asked_by, request.requested_by)
     journal = FolderJournal(environment.place, recovery_archive, *initiator)
-    policy = PolicyFile(target.prefix)
+
+    def records() -> RecordFiles:
+        from pkgwidgets.backends.environment.record_files import RecordFiles
+
+        return RecordFiles(environment)
+
+    def bystanders() -> RecordAffectedDistributions:
+        from pkgwidgets.backends.environment.bystanders import RecordAffectedDistributions
+
+        return RecordAffectedDistributions(environment)
+
+    def index() -> MultiIndex:
+        from pkgwidgets.backends.index.multi import MultiIndex
+
+        return MultiIndex(sources)
+
+    def installer() -> UvInstaller:
+        from pkgwidgets.backends.installer.uv import UvInstaller
+
+        return UvInstaller(target, sources, lambda: environment.lock_descriptor)
+
+    def save_point(transaction_id: str) -> FolderSavePoint:
+        from pkgwidgets.backends.store.savepoint import FolderSavePoint
+
+        return FolderSavePoint(journal.folder(transaction_id), target.prefix)
+
+    def last_check() -> FileLastCheck:
+        from pkgwidgets.backends.index.last_check import FileLastCheck
+
+        return FileLastCheck(
+            f"{target.prefix}\n{target.python}",
+            the_index.answer_source,
+            partial(_check_state, environment, journal, limits, policy),
+        )
+
+    the_index, policy = deferred(index), deferred(partial(_policy, target))
     return Backend(
         environment=environment,
-        records=RecordFiles(environment),
-        bystanders=RecordAffectedDistributions(environment),
-        import_checker=SubprocessImportChecker(target),
-        index=index,
-        installer=uv.UvInstaller(target, sources, lambda: environment.lock_descriptor),
+        records=deferred(records),
+        bystanders=deferred(bystanders),
+        import_checker=deferred(partial(_import_checker, target)),
+        index=the_index,
+        installer=deferred(installer),
         journal=journal,
-        save_point=lambda transaction_id: FolderSavePoint(
-            journal.folder(transaction_id), target.prefix
-        ),
-        preparations=_preparations(target),
+        save_point=save_point,
+        preparations=deferred(partial(_preparations, target)),
         undo_modules=_UNDO_MODULES,
         limits=limits,
-        without_installers=partial(hold_uv_lock, target.prefix),
-        writable_kernel=partial(find_writable_kernel, target),
-        last_check=FileLastCheck(
-            f"{target.prefix}\n{target.python}",
-            index.answer_source,
-            partial(_check_state, environment, journal, limits, policy),
-        ),
+        without_installers=partial(_without_installers, target.prefix),
+        writable_kernel=partial(_writable_kernel, target),
+        last_check=deferred(last_check),
         policy=policy,
         advisories=partial(_advisory_settings, target.prefix, sources),
     )
 
 
-def _advisory_settings(prefix: Path, sources: index_selection.SourceFactory) -> AdvisorySettings:
-    # Imported late: a process that never asks for advisories starts faster without it.
+def _advisory_settings(prefix: Path, sources: SourceFactory) -> AdvisorySettings:
     from pkgwidgets.backends.advisories.sources import ConfiguredSources
 
     return ConfiguredSources(prefix, sources)
@@ -278,14 +379,45 @@ def _check_state(
     policy: PolicyFile,
 ) -> str:
     """Return what the rows of a check depend on besides the index; "" if it is not certain."""
+    from pkgwidgets.core.policy import policy_time
+
     parts = [environment.stat_key(), journal.stat_key()]
     minimum = policy.policy().minimum_age
     age = f"{minimum!r} at {policy_time()}" if minimum else ""
     return "\n".join([_INSTALLATION, *parts, repr(limits()), age]) if all(parts) else ""
 
 
+def _import_checker(
+    target: Interpreter, variables: Mapping[str, str] | None = None
+) -> SubprocessImportChecker:
+    from pkgwidgets.backends.sandbox.import_check import SubprocessImportChecker
+
+    return SubprocessImportChecker(target, variables=variables)
+
+
 def _preparations(
     target: Interpreter, variables: Mapping[str, str] | None = None
 ) -> FolderPreparations:
+    from pkgwidgets.backends.processes import process
+    from pkgwidgets.backends.sandbox.preparations import FolderPreparations
+
     place = InstalledEnvironment(target).place
     return FolderPreparations(place, lambda: process.program_environment(variables))
+
+
+def _policy(target: Interpreter) -> PolicyFile:
+    from pkgwidgets.backends.config.policy_file import PolicyFile
+
+    return PolicyFile(target.prefix)
+
+
+def _without_installers(prefix: Path, stage: Stage, report: Report) -> AbstractContextManager[None]:
+    from pkgwidgets.backends.installer.uv_lock import hold_uv_lock
+
+    return hold_uv_lock(prefix, stage, report)
+
+
+def _writable_kernel(target: Interpreter) -> WritableKernel | None:
+    from pkgwidgets.backends.environment.kernel_specs import find_writable_kernel
+
+    return find_writable_kernel(target)

@@ -14,7 +14,6 @@ from pkgwidgets.core.errors import PkgwidgetsError
 from pkgwidgets.core.events import Event, Stage, describe
 from pkgwidgets.core.interfaces import Report, no_report
 from pkgwidgets.core.text import escape_hidden
-from pkgwidgets.presentation import payloads
 from pkgwidgets.presentation.hints import Face, render
 from pkgwidgets.presentation.text_table import TextTable
 
@@ -63,6 +62,8 @@ class Console:
     def write_error(self, error: PkgwidgetsError) -> None:
         """Write an error with its hint: to standard error, or as the JSON answer."""
         if self.json:
+            from pkgwidgets.presentation import payloads  # late: text output needs no JSON values
+
             answer = {"success": False, "error": payloads.error(error, Face.CLI)}
             self._write(sys.stdout, json.dumps(answer, indent=2))
         else:

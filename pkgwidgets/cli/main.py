@@ -28,12 +28,12 @@ def main(argv: Sequence[str] | None = None, *, start_demo: StartDemo) -> int:
         request = grammar.parse(arguments)
         if request.verb == "demo":
             return start_demo(request.terminal)
-        from .verbs import DONE, FAILED, VERBS  # the demo needs none of it
+        from . import verbs  # the demo needs none of it
 
-        code = VERBS[request.verb](request, console)
+        code = verbs.load(request.verb)(request, console)
         # A change that was made is not a failure because its report could not be written.
         report_lost = console.write_failed and request.verb not in grammar.CHANGING
-        return FAILED if report_lost and code == DONE else code
+        return verbs.FAILED if report_lost and code == verbs.DONE else code
     except PkgwidgetsError as error:
         console.write_error(error)
         return error.exit_code

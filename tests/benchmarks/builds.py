@@ -69,7 +69,7 @@ def scratch() -> Path:
     return folder
 
 
-def build(folder: Path, commit: str | None) -> Build:
+def build(folder: Path, commit: str | None, extras: str = "[cli,impact,lab]") -> Build:
     """Install one build with all that its users have; without a commit, that of this checkout.
 
     Raises:
@@ -89,7 +89,7 @@ def build(folder: Path, commit: str | None) -> Build:
             opened.extractall(source, filter="data")
     if not made.python.exists():
         make_venv(folder / "env")
-    wanted = f"pkgwidgets[cli,impact,lab] @ {source.as_uri()}"
+    wanted = f"pkgwidgets{extras} @ {source.as_uri()}"
     install(made.python, "--reinstall-package", "pkgwidgets", wanted)
     shutil.rmtree(source)
     return made

@@ -8,9 +8,9 @@ from functools import cache, partial
 from pathlib import Path
 
 import uv
-from builds import Build, builds, scratch
+from builds import BEFORE, Build, build, builds, scratch
 from hot_functions import hot_functions
-from index_server import make_environment, make_pages
+from index_server import fill, make_pages
 from measure import Cost, paired, run, run_for_output, times
 from table import Row, row
 
@@ -20,7 +20,7 @@ DISTRIBUTIONS = 388
 HEAVY = ("requests", "pandas", "IPython", "ipywidgets", "tornado", "rich")
 LISTING = f"""
 import json, sys, pkgwidgets
-pkgwidgets.PackageService(sys.argv[1]).values.packages()
+pkgwidgets.PackageService().values.packages()
 print(json.dumps([name for name in {HEAVY} if name in sys.modules]))
 """
 SERVER = "import pkgwidgets.server.app"
@@ -34,18 +34,21 @@ PACKAGES = "from pkgwidgets.__main__ import main; main()"
 
 def rows(pairs: int) -> list[Row]:
     """Measure the rows."""
-    python, large = environment(DISTRIBUTIONS), environment(2 * DISTRIBUTIONS)
-    uv_list = [uv.find_uv_bin(), "pip", "list", "--quiet", "--python"]
-
-    def argparse_alone() -> Cost:
-        return run([builds().now.python, "-c", "import argparse"])
-
-    helps = paired(pairs, both(_help) | {"peer": partial(times, RUNS, argparse_alone)})
+    now, before, large = filled("now"), filled("before"), filled("now", 2 * DISTRIBUTIONS)
+    uv_list: list[str | Path] = [uv.find_uv_bin(), "pip", "list", "--quiet", "--python", now.python]
+    argparse_alone: list[str | Path] = [builds().now.python, "-c", "import argparse"]
+    helps = paired(
+        pairs,
+        both(_help) | {"peer": partial(times, RUNS, partial(run, argparse_alone))},
+    )
     listings = paired(
         pairs,
-        both(partial(_packages, python))
-        | {"peer": partial(times, RUNS, partial(run, [*uv_list, python]))}
-        | {"large": partial(times, RUNS, partial(_packages, large, builds().now))},
+        {
+            "ours": partial(times, RUNS, partial(_packages, now)),
+            "before": partial(times, RUNS, partial(_packages, before)),
+            "peer": partial(times, RUNS, partial(run, uv_list)),
+            "large": partial(times, RUNS, partial(_packages, large)),
+        },
     )
     growth = {"ours": listings.pop("large"), "half": listings["ours"]}
     servers = paired(pairs, both(partial(_code, SERVER)))
@@ -54,7 +57,7 @@ def rows(pairs: int) -> list[Row]:
         row("`--help` over `import argparse`", helps, part="processor", against="peer", aim=2),
         row("`packages` over `uv pip list`", listings, part="processor", against="peer", aim=5),
         row("`packages`, twice the packages", growth, part="processor", against="half", aim=2),
-        _heavy_row(python),
+        _heavy_row(now, before),
         row("the server's import", servers, part="processor", against="before", aim=1),
         row("`%load_ext` in a new shell", magics, part="processor", against="before", aim=1),
     ]
@@ -62,19 +65,22 @@ def rows(pairs: int) -> list[Row]:
 
 def profile() -> str:
     """Return the functions that take most processor seconds of `--help` and of `packages`."""
-    python = builds().now.python
-    listing = ["packages", "--python", str(environment(DISTRIBUTIONS))]
+    python = filled("now").python
     return "\n".join([
         "  --help", hot_functions(python, PACKAGES, scratch(), ["--help"]),
-        "  packages", hot_functions(python, PACKAGES, scratch(), listing),
+        "  packages", hot_functions(python, PACKAGES, scratch(), ["packages"]),
     ])  # fmt: skip
 
 
 @cache
-def environment(distributions: int) -> Path:
-    """Return an environment with so many distributions; its interpreter."""
-    pages = make_pages(scratch() / f"start-pages-{distributions}", distributions)
-    return make_environment(scratch() / f"start-{distributions}", None, pages)
+def filled(name: str, distributions: int = DISTRIBUTIONS) -> Build:
+    """Return a build in an environment with so many distributions, which it lists as its own."""
+    commit = BEFORE if name == "before" else None
+    folder = scratch() / f"start-{name}-{distributions}"
+    made = build(folder, commit, extras="")
+    missing = distributions - len([*made.site.glob("*.dist-info")])
+    fill(made.site, make_pages(folder / "pages", missing))
+    return made
 
 
 def both(run_once: Callable[[Build], Cost]) -> dict[str, Callable[[], Cost]]:
@@ -89,19 +95,18 @@ def _help(build: Build) -> Cost:
     return run([build.command, "--help"])
 
 
-def _packages(python: Path, build: Build) -> Cost:
-    return run([build.command, "packages", "--python", python])
+def _packages(build: Build) -> Cost:
+    return run([build.command, "packages"])
 
 
 def _code(code: str, build: Build) -> Cost:
     return run([build.python, "-c", code])
 
 
-def _heavy_row(python: Path) -> Row:
+def _heavy_row(*both: Build) -> Row:
     """Return how many heavy packages a first listing as values loads."""
     ours, before = (
-        len(json.loads(run_for_output([build.python, "-c", LISTING, python])[1]))
-        for build in (builds().now, builds().before)
+        len(json.loads(run_for_output([build.python, "-c", LISTING])[1])) for build in both
     )
     return Row(
         what="heavy packages that a first listing as values loads", ours=ours, before=before,

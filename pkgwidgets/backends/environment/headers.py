@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import TypedDict
 
 from packaging.version import InvalidVersion, Version
@@ -12,6 +13,10 @@ from pkgwidgets.core.text import escape_hidden
 
 _MAX_HEAD_BYTES = 4 << 20
 """Longer than the headers of any METADATA file."""
+_BLOCK_BYTES = 8 << 10
+"""Longer than most headers; the description that follows them is longer still, and not read."""
+_END = b"\n\n"
+"""What ends the headers, whatever ends the lines."""
 _FIELDS = frozenset(
     (
         *("name", "version", "summary", "requires-dist", "project-url", "home-page"),
@@ -71,21 +76,33 @@ def describe(headers: Headers, file: str) -> Description:
 
 def read(file: str) -> Headers:
     """Read the headers of a file; raises `OSError` if it cannot be read."""
-    with open(file, "rb") as opened:  # noqa: PTH123
-        return parse(opened.read(_MAX_HEAD_BYTES))
+    with open(file, "rb", buffering=0) as opened:  # noqa: PTH123
+        raw = block = opened.read(_BLOCK_BYTES)
+        while block and len(raw) < _MAX_HEAD_BYTES and _END not in _with_plain_ends(raw):
+            block = opened.read(len(raw))
+            raw += block
+        return parse(raw)
 
 
 def parse(raw: bytes) -> Headers:
     """Read the headers of a METADATA file (core metadata: e-mail headers), not the description."""
-    if b"\r\n" in raw:
-        raw = raw.replace(b"\r\n", b"\n")
-    head = raw.partition(b"\n\n")[0].decode("utf-8", "replace")
+    head = _with_plain_ends(raw).partition(_END)[0].decode("utf-8", "replace")
     headers: dict[str, list[str]] = {}
     for line in head.replace("\n ", " ").replace("\n\t", " ").split("\n"):
         field, colon, value = line.partition(":")
-        if colon and (name := field.strip().lower()) in _FIELDS:
+        if colon and (name := _field_name(field)) in _FIELDS:
             headers.setdefault(name, []).append(value.strip())
     return headers
+
+
+@lru_cache(maxsize=256)
+def _field_name(field: str) -> str:
+    """Return the name of a field; cached, because all files spell them alike."""
+    return field.strip().lower()
+
+
+def _with_plain_ends(raw: bytes) -> bytes:
+    return raw.replace(b"\r\n", b"\n") if b"\r\n" in raw else raw
 
 
 def _license(headers: Headers) -> str:
