@@ -125,3 +125,38 @@ def test_panel_opens_and_changes_packages_while_a_cell_runs(
     notebook.wait_until_checked()
     notebook.upgrade_and_undo(f"busy-{front_end.app}")
     expect(notebook.page.locator(".jp-Notebook .jp-InputPrompt").nth(1)).to_have_text("[*]:")
+
+
+def test_killed_kernel_leaves_a_panel_that_works(notebook: SideBar, front_end: Lab) -> None:
+    notebook.open()
+    notebook.wait_until_checked()
+    notebook.rewrite(0, "import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
+    notebook.run(0)
+    notebook.page.get_by_role("button", name="Ok").click()  # "The kernel appears to have died"
+    notebook.wait_until_checked()
+    notebook.upgrade_and_undo(f"killed-{front_end.app}")
+
+
+def test_notebook_without_a_kernel_shows_the_packages_of_a_new_one(
+    notebook: SideBar, front_end: Lab
+) -> None:
+    notebook.open()
+    notebook.wait_until_checked()
+    notebook.execute("kernelmenu:shutdown")
+    expect(notebook.panel).to_contain_text("No kernel runs.")
+    notebook.wait_until_checked()
+    notebook.upgrade_and_undo(f"none-{front_end.app}")
+
+
+def test_kernel_without_pkgwidgets_is_served_over_rest(
+    front_end: Lab, garden: Demo, chromium: Browser
+) -> None:
+    garden_kernel.write_garden_notebook(front_end, garden, NAME, LOOP, has_pkgwidgets=False)
+    notebook = SideBar(chromium, front_end, NAME)
+    notebook.open()
+    expect(notebook.panel).to_contain_text("pkgwidgets is not installed in this kernel")
+    notebook.wait_until_checked()
+    notebook.run(0)
+    notebook.upgrade_and_undo(f"bare-{front_end.app}")
+    notebook.close()
+    front_end.end_kernels()

@@ -118,6 +118,7 @@ test("a kernel that is missing, dead or busy without subshells shows no panel", 
   assert.equal(await showKernelPanel({ ...place, kernel: null }), "none");
   assert.equal(await showKernelPanel({ ...place, kernel: kernelThat({}, { status: "dead" }) }), "dead");
   assert.equal(await showKernelPanel({ ...place, kernel: kernelThat({}, { info: {}, status: "busy" }) }), "busy");
+  assert.equal(await showKernelPanel({ ...place, kernel: kernelThat({}, { info: {}, status: "unknown" }) }), "busy");
 });
 
 /** The parts of JupyterLab that show an output; the future's reply is `reply`. */

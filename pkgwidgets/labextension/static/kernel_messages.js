@@ -4,6 +4,8 @@
 
 const FEATURE = "kernel subshells";
 const INFO_MILLISECONDS = 1_500; // a busy kernel does not say what it is
+const START_MILLISECONDS = 20_000; // one that starts will
+const STARTING = new Set(["starting", "restarting", "autorestarting"]);
 const CONTROL_MILLISECONDS = 3_000; // its control channel answers while a cell runs
 
 /**
@@ -42,7 +44,7 @@ async function askControl(kernel, type, content = {}) {
  * @param {{ getItem: (key: string) => string | null, setItem: (key: string, value: string) => void }} memory survives a reload of the page
  */
 export async function findSubshell(kernel, memory) {
-  const info = await within(INFO_MILLISECONDS, kernel.info);
+  const info = await within(STARTING.has(kernel.status) ? START_MILLISECONDS : INFO_MILLISECONDS, kernel.info);
   if (info && !info.supported_features?.includes(FEATURE)) return "";
   const key = `pkgwidgets-subshell-${kernel.id}`;
   const known = memory.getItem(key);

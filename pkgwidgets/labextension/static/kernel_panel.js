@@ -10,7 +10,8 @@ const VIEW_MILLISECONDS = 6_000; // after this, no widget manager will show the 
 /** Why the kernel cannot show the panel: the views over REST say it in their words. */
 export const REASONS = /** @type {const} */ ({ none: "none", dead: "dead", busy: "busy", missing: "missing" });
 
-const DEAD = new Set(["dead", "terminating", "unknown"]);
+const DEAD = new Set(["dead", "terminating"]);
+const READY = new Set(["idle", "starting"]); // after a reload, the status of a busy kernel is unknown
 
 /** Returns why a kernel cannot run anything, or "". */
 export function refusalOf(kernel) {
@@ -28,7 +29,7 @@ export async function showKernelPanel({ kernel, rendermime, host, outputarea, me
   if (refusal) return refusal;
   const subshell = await findSubshell(kernel, memory).catch(() => "");
   if (!isCurrent()) return "";
-  if (!subshell && kernel.status === "busy") return REASONS.busy;
+  if (!subshell && !READY.has(kernel.status)) return REASONS.busy;
   const { SimplifiedOutputArea, OutputAreaModel } = outputarea;
   const area = new SimplifiedOutputArea({ model: new OutputAreaModel({ trusted: true }), rendermime });
   host.addWidget(area);

@@ -96,7 +96,7 @@ function createPlace({ Panel, Widget }, of) {
     const widget = new Widget({ node: element });
     host.addWidget(widget);
     try {
-      const opened = await showRestPanel(element, of.placeOf(of.notebook), reason);
+      const opened = await showRestPanel(element, { ...of.placeOf(of.notebook), restart: () => session.restartKernel() }, reason);
       const dispose = () => {
         opened.dispose();
         widget.dispose();
