@@ -1,8 +1,8 @@
 """Track which views are displayed, and take their requests while a cell runs.
 
 Widget messages wait in the kernel until the running cell has ended (with ipykernel 6 and 7.4;
-between them a subshell takes some). A cancellation must not wait. So it is a request of its own on
-the kernel's control channel, which has its own thread:
+between them a subshell takes some). A click must not wait. So it is also sent as a request on the
+kernel's control channel, which has its own thread. Whichever comes first counts:
 https://jupyter-client.readthedocs.io/en/stable/messaging.html#control
 """
 
@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import re
 import uuid
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
+from threading import Lock
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -22,6 +24,8 @@ from .assets import STATIC, bundle
 from .package_table import Message
 
 REQUEST, REPLY = "pkgwidgets_request", "pkgwidgets_reply"
+_KEPT_CLICKS = 200
+"""Clicks that are remembered. Each comes a second time once the running cell has ended."""
 _CONNECTION_FILE = re.compile(r"kernel-(?P<id>[\w-]+)\.json", re.ASCII)
 
 
@@ -37,8 +41,35 @@ class PanelConnection(anywidget.AnyWidget):
     def __init__(self, on_message: Callable[[Message], None], **options: Any) -> None:
         super().__init__(kernel=_register_requests(), key=uuid.uuid4().hex, **options)
         self.on_request = on_message
+        self._parts: dict[str, Callable[[Message], None]] = {}
+        self._clicks: deque[str] = deque(maxlen=_KEPT_CLICKS)
+        self._lock = Lock()
         self.on_msg(lambda _, message, __: on_message(message))
         _connections[self.key] = self
+
+    def add_part(self, name: str, on_message: Callable[[Message], None]) -> None:
+        """Take the clicks of a view, whose messages `on_message` gets."""
+        self._parts[name] = on_message
+
+    def click(self, part: str, message: Message) -> None:
+        """Pass on a click of a view that came on the control channel."""
+        if part in self._parts:
+            self._parts[part](message)
+
+    def once(self, on_message: Callable[[Message], None]) -> Callable[[Message], None]:
+        """Return a handler that gets each click once, and confirms it to the page."""
+
+        def handle(message: Message) -> None:
+            match message:
+                case {"click": str(click)}:
+                    with self._lock:
+                        if click in self._clicks:
+                            return
+                        self._clicks.append(click)
+                    self.send({"type": "confirmed", "click": click})
+            on_message(message)
+
+        return handle
 
 
 _connections: WeakValueDictionary[str, PanelConnection] = WeakValueDictionary()
@@ -70,6 +101,8 @@ def _answer_request(stream: Any, ident: Any, parent: dict[str, Any]) -> None:
     action = content.get("do")
     if connection is not None and action in ("cancel", "stop"):
         connection.on_request({"type": action})
+    elif connection is not None and action == "click" and isinstance(content.get("message"), dict):
+        connection.click(str(content.get("part")), content["message"])
     kernel = _find_kernel()
     if kernel is not None:
         kernel.session.send(stream, REPLY, {"known": connection is not None}, parent, ident=ident)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import ipywidgets
@@ -52,15 +53,18 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
         self._needs_first_check = check_updates
         self._watcher = EnvironmentWatcher(self.service.change_token, self._on_changed)
         options = {"layout": ipywidgets.Layout()}  # otherwise each view creates its own
+        self.connection = PanelConnection(self._on_connection, **options)
+        once = self.connection.once
         self._list_controller = ListController(
-            self.service, self._on_table, self._refresh_history, **options
+            self.service, once(self._on_table), self._refresh_history, **options
         )
         self.table = self._list_controller.table
-        self.form = InstallForm(self._on_form, **options)
-        self.plan_view = PlanView(self._on_plan, **options)
-        self.task_view = ProgressView(self._on_task, **options)
-        self.history_view = HistoryView(self._on_history, **options)
-        self.connection = PanelConnection(self._on_connection, **options)
+        self.form = InstallForm(once(self._on_form), **options)
+        self.plan_view = PlanView(once(self._on_plan), **options)
+        self.task_view = ProgressView(once(self._on_task), **options)
+        self.history_view = HistoryView(once(self._on_history), **options)
+        for name, part in self._parts().items():
+            self.connection.add_part(name, partial(_receive, part))
         self._details_loader = RowDetailsLoader(self.service, self.table)
         self._plan_controller = PlanController(
             self.service,
@@ -115,6 +119,16 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
             "text/html": package_table_html.package_table_html(
                 self._list_controller.environment_text, self._list_controller.infos
             ),
+        }
+
+    def _parts(self) -> dict[str, ipywidgets.Widget]:
+        """Return the views that take clicks, by the names that they have in the page."""
+        return {
+            "table": self.table,
+            "form": self.form,
+            "plan": self.plan_view,
+            "task": self.task_view,
+            "history": self.history_view,
         }
 
     def _on_table(self, message: Message) -> None:
@@ -261,3 +275,8 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
     def _show_history(self) -> None:
         values = self.service.values
         self.history_view.show(values.history(), values.undo_refusals())
+
+
+def _receive(part: ipywidgets.Widget, message: Message) -> None:
+    """Handle a message as if it had come over the comm of a view."""
+    part._handle_custom_msg(message, [])

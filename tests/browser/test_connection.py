@@ -29,6 +29,25 @@ def test_installation_from_a_terminal_is_shown(notebook: PanelNotebook) -> None:
     expect(notebook.row("seedshelf")).to_contain_text("patch")
 
 
+@pytest.mark.parametrize("notebook", [["while True:\n    pass"]], indirect=True)
+def test_clicks_reach_the_kernel_while_a_cell_runs(notebook: PanelNotebook) -> None:
+    notebook.run(2)
+    prompt = notebook.page.locator(".jp-Notebook .jp-InputPrompt").nth(2)
+    expect(prompt).to_have_text("[*]:")
+    notebook.button("History").click()
+    expect(notebook.part("History")).to_be_visible()
+    notebook.button("Upgrade seedshelf").click()
+    expect(notebook.button("Apply")).to_be_enabled()
+    notebook.button("Apply").click()
+    expect(notebook.row("seedshelf").locator(".pkgw-c-version")).to_have_text("1.4.2")
+    notebook.button("Undo").first.click()
+    expect(notebook.button("Redo").first).to_be_visible()
+    expect(prompt).to_have_text("[*]:")
+    notebook.execute("notebook:interrupt-kernel")
+    expect(prompt).to_have_text("[3]:")
+    expect(notebook.part("History").locator("tbody tr")).to_have_count(2)  # each click counted once
+
+
 def test_change_over_rest_is_shown(notebook: PanelNotebook, lab: Lab) -> None:
     python, _ = notebook.ask(WHERE)
     folder = lab.folder.parent / "data" / "kernels" / "garden"

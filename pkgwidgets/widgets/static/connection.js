@@ -7,6 +7,7 @@ import { config } from "./jupyter_page.js";
 
 const DEAD_TEXT = "The kernel was restarted, so this panel no longer works. Run its cell again.";
 const ANSWER_MILLISECONDS = 4_000; // time limit for an answer on the control channel
+const COMM_MILLISECONDS = 300; // after a click; a kernel that is free has confirmed it by then
 const PROBE_DELAY_MILLISECONDS = 1_500; // after a click; nearly every kernel has answered by then
 
 // Sends one request on the kernel's control channel, which answers while a cell runs.
@@ -87,6 +88,23 @@ function render({ model, el }) {
     if (panel()?.contains(target)) sendRequest(detail || "cancel").catch(() => {}); // the widget message is sent, too
   }
 
+  /** @type {Map<string, ReturnType<typeof setTimeout>>} */
+  const unconfirmed = new Map();
+
+  // A kernel is told over the control channel if its other messages wait for a cell. It handles each click once.
+  function onSent({ target, detail: { part, message } }) {
+    if (!panel()?.contains(target)) return;
+    const deliver = () => request(model.get("kernel"), { key: model.get("key"), do: "click", part, message }).catch(() => {});
+    const isBusy = unconfirmed.size > 0 || model.widget_manager?.kernel?.status === "busy";
+    unconfirmed.set(message.click, setTimeout(deliver, isBusy ? 0 : COMM_MILLISECONDS));
+  }
+
+  function onConfirmed({ type, click }) {
+    if (type !== "confirmed") return;
+    clearTimeout(unconfirmed.get(click));
+    unconfirmed.delete(click);
+  }
+
   function onLive() {
     setTimeout(() => (isDisconnected() ? showDead() : undefined), 0); // after the view has handled the event
   }
@@ -97,6 +115,8 @@ function render({ model, el }) {
   document.addEventListener("visibilitychange", onVisible);
   document.addEventListener("click", onClick, true);
   document.addEventListener("pkgw-cancel", onCancel);
+  document.addEventListener("pkgw-click", onSent);
+  model.on("msg:custom", onConfirmed);
   window.addEventListener("focus", onVisible);
   window.addEventListener("pagehide", onLeave);
   model.on("comm_live_update", onLive);
@@ -111,6 +131,8 @@ function render({ model, el }) {
     document.removeEventListener("visibilitychange", onVisible);
     document.removeEventListener("click", onClick, true);
     document.removeEventListener("pkgw-cancel", onCancel);
+    document.removeEventListener("pkgw-click", onSent);
+    model.off("msg:custom", onConfirmed);
     window.removeEventListener("focus", onVisible);
     window.removeEventListener("pagehide", onLeave);
     model.off("comm_live_update", onLive);

@@ -2,6 +2,7 @@
 // The history: when a change was made, by which user, how it ended, and a button to undo it.
 
 /** @import {View} from "./dom.js" */
+import { withClicks } from "./clicks.js";
 import { button, focusedIn, h, reveal, setText } from "./dom.js";
 import { agoNode, agoText, countNoun, durationText } from "./formats.js";
 import { LABELS } from "./labels.js";
@@ -26,7 +27,8 @@ function outcomeCell({ outcome, undone, direction }) {
 }
 
 /** @param {View} view */
-function render({ model, el }) {
+function render({ model: widget, el }) {
+  const model = withClicks(widget, el, "history");
   const count = h("span", { className: "pkgw-dim", role: "status" });
   const close = button("×", { className: "pkgw-quiet pkgw-close", ariaLabel: LABELS.close, onclick: sendClose });
   const head = h("div", { className: "pkgw-row pkgw-head" }, h("h3", { className: "pkgw-title" }, LABELS.history), count, close);

@@ -2,13 +2,15 @@
 // The form for a name and a version. Only the kernel decides what can be installed.
 
 /** @import {View} from "./dom.js" */
+import { withClicks } from "./clicks.js";
 import { button, focusedIn, h, setText, versionText } from "./dom.js";
 import { LABELS } from "./labels.js";
 
 const option = (choice) => h("option", { value: choice.version }, versionText(choice));
 
 /** @param {View} view */
-function render({ model, el }) {
+function render({ model: widget, el }) {
+  const model = withClicks(widget, el, "form");
   const title = h("h3", { className: "pkgw-title" }, "Install a package");
   const status = h("span", { className: "pkgw-dim", role: "status" });
   const close = button("×", { className: "pkgw-quiet pkgw-close", ariaLabel: LABELS.close, onclick: sendClose });

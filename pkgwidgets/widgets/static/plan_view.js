@@ -2,6 +2,7 @@
 // The plan, before anything is changed. Cancel is the default.
 
 /** @import {View} from "./dom.js" */
+import { withClicks } from "./clicks.js";
 import { button, copy, focusedIn, foldButton, h, isFocusFree, listen, reveal, setText, strong } from "./dom.js";
 import { canInsert, insertBelow } from "./jupyter_page.js";
 import { LABELS } from "./labels.js";
@@ -45,7 +46,8 @@ function commandsFold(commands) {
 const UNCHANGED_TEXT = "Nothing has been changed yet.";
 
 /** @param {View} view */
-function render({ model, el }) {
+function render({ model: widget, el }) {
+  const model = withClicks(widget, el, "plan");
   const title = h("h3", { className: "pkgw-title" });
   const headline = h("span", { className: "pkgw-headline" });
   const status = h("span", { className: "pkgw-dim", role: "status" });

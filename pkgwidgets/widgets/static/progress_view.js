@@ -2,6 +2,7 @@
 // The progress and the outcome of a change.
 
 /** @import {View} from "./dom.js" */
+import { withClicks } from "./clicks.js";
 import { button, focusedIn, foldButton, h, isFocusFree, reveal, setText, strong } from "./dom.js";
 import { LABELS } from "./labels.js";
 import { restartQuestion } from "./restart_prompt.js";
@@ -37,7 +38,8 @@ function outcomeNodes({ kind, text, word, loaded, details = [], undo, undo_id: i
 }
 
 /** @param {View} view */
-function render({ model, el }) {
+function render({ model: widget, el }) {
+  const model = withClicks(widget, el, "task");
   const title = h("h3", { className: "pkgw-title" });
   const text = h("span", { className: "pkgw-dim", role: "status", ariaLive: "polite" });
   const cancel = button(LABELS.cancel);

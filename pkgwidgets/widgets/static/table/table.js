@@ -2,6 +2,7 @@
 // The list of packages. It decides nothing: it shows the kernel's rows, and requests checks, plans and the history.
 
 /** @import {View} from "../dom.js" */
+import { withClicks } from "../clicks.js";
 import { button, h, setText } from "../dom.js";
 import { countedLabel, LABELS } from "../labels.js";
 import { bar, checkbox, headCell, part, rowCells, statusText } from "./cells.js";
@@ -12,7 +13,8 @@ import { CHIPS, COLUMNS, completeRow, idsOfUpgradeAll, matches, rowOrder, sugges
 const MAX_UNSCROLLED_ROWS = 12; // a longer list has its own scroll bar
 
 /** @param {View} view */
-function render({ model, el }) {
+function render({ model: widget, el }) {
+  const model = withClicks(widget, el, "table");
   const title = h("h3", { className: "pkgw-title" });
   const where = h("span", { className: "pkgw-dim pkgw-where" });
   const checked = statusText("checked");
