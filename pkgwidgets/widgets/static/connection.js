@@ -92,7 +92,9 @@ function render({ model, el }) {
   const unconfirmed = new Map();
 
   // A kernel is told over the control channel if its other messages wait for a cell. It handles each click once.
-  function onSent({ target, detail: { part, message } }) {
+  function onSent(event) {
+    const { target, detail } = event;
+    const { part, message } = detail;
     if (!panel()?.contains(target)) return;
     const deliver = () => request(model.get("kernel"), { key: model.get("key"), do: "click", part, message }).catch(() => {});
     const isBusy = unconfirmed.size > 0 || model.widget_manager?.kernel?.status === "busy";
