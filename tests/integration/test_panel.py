@@ -463,6 +463,26 @@ def test_control_channel_request_cancels_the_plan(panel: PackagePanel) -> None:
     assert [content["known"] for _, content in sent] == [True, False, True]
 
 
+def test_click_on_the_control_channel_counts_once(
+    panel: PackagePanel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "_find_kernel", lambda: None)
+    confirmed: list[Any] = []
+    monkeypatch.setattr(panel.connection, "send", confirmed.append)
+    opened = {"type": "install", "click": "1"}
+    request = {"key": panel.connection.key, "do": "click", "part": "table", "message": opened}
+    connection._answer_request(None, [], {"content": request})
+    assert panel.form.is_open
+    panel.form.close_view()
+    click(panel.table, **opened)  # the same, once the cell has ended
+    assert not panel.form.is_open
+    click(panel.table, **{**opened, "click": "2"})
+    assert panel.form.is_open
+    assert [message["click"] for message in confirmed] == ["1", "2"]
+    connection._answer_request(None, [], {"content": {**request, "part": "no such view"}})
+    connection._answer_request(None, [], {"content": {**request, "message": "no message"}})
+
+
 def test_dock_without_ipylab_prints_a_hint(
     panel: PackagePanel, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -91,7 +91,7 @@ function render({ model, el }) {
   /** @type {Map<string, ReturnType<typeof setTimeout>>} */
   const unconfirmed = new Map();
 
-  // A kernel is told over the control channel if its other messages wait for a cell. It handles each click once.
+  // The control channel takes a click that the comm has not delivered: it may wait there for the running cell.
   function onSent(event) {
     const { target, detail } = event;
     const { part, message } = detail;
