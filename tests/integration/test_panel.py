@@ -471,13 +471,15 @@ def test_click_on_the_control_channel_counts_once(
     monkeypatch.setattr(panel.connection, "send", confirmed.append)
     opened = {"type": "install", "click": "1"}
     request = {"key": panel.connection.key, "do": "click", "part": "table", "message": opened}
+    states = []
     connection._answer_request(None, [], {"content": request})
-    assert panel.form.is_open
+    states.append(panel.form.is_open)
     panel.form.close_view()
     click(panel.table, **opened)  # the same, once the cell has ended
-    assert not panel.form.is_open
+    states.append(panel.form.is_open)
     click(panel.table, **{**opened, "click": "2"})
-    assert panel.form.is_open
+    states.append(panel.form.is_open)
+    assert states == [True, False, True]
     assert [message["click"] for message in confirmed] == ["1", "2"]
     connection._answer_request(None, [], {"content": {**request, "part": "no such view"}})
     connection._answer_request(None, [], {"content": {**request, "message": "no message"}})
