@@ -4,7 +4,7 @@
 import { execute, findSubshell, within } from "./kernel_messages.js";
 
 const CODE = "__import__('pkgwidgets.widgets.side_panel', fromlist=['show']).show()";
-const START_MILLISECONDS = 4_000; // after this, a kernel that has not begun is busy with a cell
+const START_MILLISECONDS = 10_000; // after this, a kernel that has not begun is busy with a cell
 const VIEW_MILLISECONDS = 6_000; // after this, no widget manager will show the panel
 
 /** Why the kernel cannot show the panel: the views over REST say it in their words. */
