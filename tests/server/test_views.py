@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
+import signal
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from fakes import Oracle
+from held_transactions import held_wheel, worker_processes
 from jupyter_server.auth import Authorizer
 from server.client import Ask
 from server.contract import Answer
@@ -230,6 +235,28 @@ async def test_minor_and_patch_only_is_offered_where_it_is_possible(ask: Ask) ->
     one = await plan_view(ask, upgrade=["frostcall"], version="2.0.0")
     assert one["plan"]["minor_only"] is None
     assert (await plan_view(ask, uninstall=["moonsower"]))["plan"]["minor_only"] is None
+
+
+async def test_change_whose_worker_was_killed_is_recovered_and_told(
+    ask: Ask, follow: Follow, published: Callable[..., None], default_garden: Demo, tmp_path: Path
+) -> None:
+    prefix = default_garden.folder / "env"
+    published(held_wheel("1.9.0", tmp_path / "gate", staged=False))
+    shown = await plan_view(ask, upgrade=["seedshelf"])
+    started = (await ask("POST", f"views/plans/{shown['plan']['id']}", {})).json["id"]
+    while "verifying" not in (await ask("GET", f"views/transactions/{started}")).json["log"]:
+        await asyncio.sleep(0.05)
+    running = (await ask("GET", "views/packages")).json["running"]
+    assert running["id"] == started
+    assert running["title"].startswith("Changing seedshelf, started by ")
+    for process in worker_processes(prefix):
+        os.kill(process, signal.SIGKILL)
+    _, ended = (await follow(started))[-1]
+    assert ended["outcome"]["kind"] == "bad"
+    assert "interrupted" in ended["outcome"]["text"]
+    listed = (await ask("GET", "views/packages")).json
+    assert listed["running"] is None
+    assert next(row for row in listed["rows"] if row["name"] == "seedshelf")["version"] == "1.4.1"
 
 
 async def test_hostile_text_of_metadata_stays_text(ask: Ask, default_garden: Demo) -> None:
