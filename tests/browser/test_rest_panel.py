@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import axe as axe_core
 import pytest
 import requests
 from browser.rest_page import RestPage, started_kernel, write_kernelspec
@@ -224,22 +225,44 @@ def test_hostile_texts_are_shown_as_texts(page: RestPage, garden: Demo) -> None:
     assert page.page.evaluate("window.hit") is None
 
 
+@pytest.fixture(scope="module")
+def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return axe_core.source(tmp_path_factory.mktemp("axe"))
+
+
 @pytest.mark.parametrize("width", [1000, 300])
-def test_next_button_is_in_sight(chromium: Browser, server: ServerProcess, width: int) -> None:
+def test_next_button_is_in_sight_and_axe_finds_nothing(
+    chromium: Browser, server: ServerProcess, axe: str, width: int
+) -> None:
     window = RestPage(chromium, server, width=width)
     window.open(kernelspec="garden")
     expect(window.page.locator(".pkgw-checked")).to_contain_text("checked")
+    window.button("Install…").click()
     for theme, light in (("light", "true"), ("dark", "false")):
         window.page.evaluate(f"document.body.dataset.jpThemeLight = {light!r}")
         assert take_picture(window.page, f"rest-{width}-{theme}-list").stat().st_size
+        assert axe_core.findings(window.page, axe) == []
         window.page.get_by_role("button", name=ALL).click()
         apply = window.section("Plan").get_by_role("button", name="Apply")
         expect(apply).to_be_enabled()
         assert take_picture(window.page, f"rest-{width}-{theme}-plan").stat().st_size
         expect(apply).to_be_in_viewport(ratio=1)
+        assert axe_core.findings(window.page, axe) == []
         window.section("Plan").get_by_role("button", name="Cancel").click()
         expect(window.section("Plan")).to_be_hidden()
     window.close()
+
+
+def test_closed_panel_leaves_nothing_behind(page: RestPage) -> None:
+    page.open(kernelspec="garden")
+    expect(page.page.locator(".pkgw-checked")).to_contain_text("checked")
+    requested: list[str] = []
+    page.page.on("request", lambda request: requested.append(request.url))
+    page.page.evaluate("window.panel.dispose()")
+    expect(page.page.locator("#place *")).to_have_count(0)
+    page.page.clock.install()
+    page.page.clock.run_for(60_000)
+    assert [url for url in requested if "/pkgwidgets/" in url] == []
 
 
 def test_lost_server_is_told_and_found_again(page: RestPage) -> None:
