@@ -254,13 +254,15 @@ def test_next_button_is_in_sight_and_axe_finds_nothing(
 
 
 def test_closed_panel_leaves_nothing_behind(page: RestPage) -> None:
+    page.page.clock.install()
     page.open(kernelspec="garden")
     expect(page.page.locator(".pkgw-checked")).to_contain_text("checked")
+    with page.page.expect_response(re.compile("/pkgwidgets/views/state")):
+        page.page.clock.run_for(10_000)
     requested: list[str] = []
     page.page.on("request", lambda request: requested.append(request.url))
     page.page.evaluate("window.panel.dispose()")
     expect(page.page.locator("#place *")).to_have_count(0)
-    page.page.clock.install()
     page.page.clock.run_for(60_000)
     assert [url for url in requested if "/pkgwidgets/" in url] == []
 
