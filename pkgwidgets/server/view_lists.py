@@ -42,7 +42,8 @@ class ListQuery:
 def package_list(backend: Backend, query: ListQuery) -> _Fields:
     """Return the rows and the header of the table; of one package only its row.
 
-    An interrupted change is recovered first, as the panel in a kernel does.
+    An interrupted change is recovered first, as the panel in a kernel does. `place` names the
+    environment without its number of packages, which is unknown while a change is under way.
     """
     if query.name is not None:
         infos = inventory.check_for_updates(backend, query.name, refresh=query.refresh)
@@ -52,15 +53,20 @@ def package_list(backend: Backend, query: ListQuery) -> _Fields:
         infos = inventory.check_for_updates(backend, refresh=query.refresh)
     else:
         infos = inventory.get_packages(backend)
-    interpreter = backend.environment.interpreter
-    where = environment_text(interpreter.version, interpreter.prefix, len(infos))
+    running, interpreter = running_change(backend), backend.environment.interpreter
+    place = environment_text(interpreter.version, interpreter.prefix, None)
+    counted = environment_text(interpreter.version, interpreter.prefix, len(infos))
+    where = counted if running is None else place
     notice = common_error(infos) or recovery_notice(recovered)
     return {
-        "header": list_header(where, access.read_only_reason(backend) or "", notice),
+        "header": {
+            **list_header(where, access.read_only_reason(backend) or "", notice),
+            "place": place,
+        },
         "labels": LABELS,
         "rows": [row(info) for info in infos],
         "installed": _installed_digest(infos),
-        "running": running_change(backend),
+        "running": running,
     }
 
 

@@ -115,7 +115,7 @@ test("only rows that differ are changed", () => {
   assert.deepEqual(changedRows([row("a", "1"), row("b", "1")], [row("a", "1"), row("b", "2")]), [row("b", "2")]);
 });
 
-const header = { title: "Packages", where: "Python", busy: "", refusal: "", notice: "" };
+const header = { title: "Packages", where: "Python", place: "Python without a number", busy: "", refusal: "", notice: "" };
 const listAnswer = (rows, more = {}) => json({ success: true, header, labels: { upgrade: "Upgrade" }, rows, installed: String(rows.map(({ version }) => version)), running: null, ...more });
 
 function openList(answers, place) {
@@ -229,7 +229,7 @@ test("a failed plan offers the wider request, which is planned in its place", as
   const answers = { "POST plans": (request) => ({ body } = request, body.allow ? json(READY) : failure(409, "plan-impossible", { title: "Upgrade a", unlock: "Allow", wider: READY.wider })) };
   const { plan, model, states } = openPlan(answers);
   await plan.plan({ upgrade: ["a"] });
-  assert.deepEqual([model.get("state"), model.get("plan"), model.get("error")], ["failed", { title: "Upgrade a", unlock: "Allow" }, "It is plan-impossible. Do that."]);
+  assert.deepEqual([model.get("state"), model.get("plan"), model.get("error")], ["failed", { title: "Upgrade a", unlock: "Allow", minor_only: null }, "It is plan-impossible. Do that."]);
   plan.answer({ type: "unlock" });
   await turns();
   assert.deepEqual(body, READY.wider);
@@ -369,7 +369,7 @@ test("after a change the new version is shown before the index answers", async (
   await turns();
   version = "2";
   list.showChanging("Upgrading a");
-  assert.equal(model.get("header").changing, "Upgrading a");
+  assert.deepEqual([model.get("header").changing, model.get("header").where], ["Upgrading a", "Python without a number"]);
   list.refresh();
   await turns();
   assert.deepEqual([model.get("rows")[0].version, model.get("header").busy, model.get("header").changing], ["2", "checking for updates…", ""]);

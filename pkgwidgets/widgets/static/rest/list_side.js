@@ -161,7 +161,7 @@ export function listSide(server, model, { onRunning, onListed, isBusy }) {
     refresh,
     look,
     /** While a change is under way, no number of packages is known. */
-    showChanging: (changing) => setHeader({ changing }),
+    showChanging: (changing) => setHeader({ changing, where: model.get("header").place ?? "" }),
     notify: (notice) => setHeader({ notice }),
     answer(message) {
       if (message.type === "check") check(true);

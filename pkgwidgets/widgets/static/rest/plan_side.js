@@ -52,7 +52,7 @@ export function planSide(server, model, { onOpen, onApply }) {
         return onFailure(message);
       }
       ({ wider = null } = answer);
-      model.set({ state: "failed", plan: { title, unlock }, error: message });
+      model.set({ state: "failed", plan: { title, unlock, minor_only: isLimited }, error: message });
     }
   }
 
