@@ -19,6 +19,9 @@ from .labels import ALLOW_ALL
 _MAX_REASONS = 3
 """Reasons for a restart that are named, at most; the others are counted."""
 
+_MIN_SHARED = 3
+"""Packages held back for the same reason that share a note."""
+
 
 def plan_payload(plan: Plan) -> dict[str, Any]:
     """Return a plan as the plan view shows it; `headline` counts its changes."""
@@ -26,7 +29,7 @@ def plan_payload(plan: Plan) -> dict[str, Any]:
         "id": plan.id,
         "headline": changes_summary(plan.changes) if plan else "",
         "changes": [_change_row(change) for change in plan.changes],
-        "held_back": [_held_back_note(item) for item in plan.held_back],
+        "held_back": held_back_notes(plan.held_back),
         "restart": restart_reasons(plan.restart),
         "word": restart_heading(plan.restart),
         "others": other_kernels_text(plan.kernels) if plan else "",
@@ -120,6 +123,25 @@ def _change_row(change: Change) -> dict[str, Any]:
         "why": change_reason(change),
         "requested": change.requested,
     }
+
+
+def held_back_notes(held_back: Sequence[HeldBack]) -> list[dict[str, str]]:
+    """Return a note for each package that is held back; many with the same reason share one."""
+    alike: dict[tuple[str, str], list[HeldBack]] = {}
+    for item in held_back:
+        alike.setdefault((item.reason, item.how_to_unblock), []).append(item)
+    notes = list[dict[str, str]]()
+    for items in alike.values():
+        shared = len(items) >= _MIN_SHARED
+        notes += [_shared_note(items)] if shared else map(_held_back_note, items)
+    return notes
+
+
+def _shared_note(items: Sequence[HeldBack]) -> dict[str, str]:
+    note = _held_back_note(items[0])
+    names = shorten_names([item.name for item in items])
+    versions = f"{len(items)} packages stay ({names}):"
+    return {**note, "versions": versions}
 
 
 def _held_back_note(held_back: HeldBack) -> dict[str, str]:

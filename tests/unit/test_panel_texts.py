@@ -144,3 +144,24 @@ def test_note_about_a_held_back_package_offers_more_only_if_that_helps(
         "text": f"pod 1.0 needs pea<1.1{more}{how}.",
         "unlock": label,
     }
+
+
+def test_packages_held_back_for_the_same_reason_share_a_note() -> None:
+    def held_back(name: str, reason: str) -> HeldBack:
+        return HeldBack(
+            id=canonicalize_name(name),
+            name=name,
+            kept_version=Version("1.0"),
+            latest=Version("2.0"),
+            reason=reason,
+        )
+
+    steps = [held_back(name, "a major step") for name in ("a", "b", "c", "d")]
+    notes = plan_payload.held_back_notes(
+        [steps[0], held_back("pea", "pod needs pea<2"), *steps[1:]]
+    )
+    assert [(note["versions"], note["text"]) for note in notes] == [
+        ("4 packages stay (a, b, c and 1 more):", "a major step."),
+        ("pea 1.0, not 2.0:", "pod needs pea<2."),
+    ]
+    assert len(plan_payload.held_back_notes(steps[:2])) == 2

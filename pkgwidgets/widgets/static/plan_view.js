@@ -63,7 +63,7 @@ function render({ model: widget, el }) {
   const tryFirst = button(LABELS.rehearse, { className: "pkgw-quiet", onclick: () => checks.isBusy() || checks.rehearse() });
   const copyCell = button(LABELS.copyCell, { className: "pkgw-quiet pkgw-copy", onclick: onCopy });
   const copied = h("span", { className: "pkgw-sr", role: "status" });
-  const cancel = button(LABELS.cancel, { onclick: cancelPlan });
+  const cancel = button(LABELS.cancel, { className: "pkgw-decide", onclick: cancelPlan });
   const apply = button(LABELS.apply, { className: "pkgw-main", onclick: onApply });
   // Only this scrolls: the footer with the next button stays in sight.
   const content = h("div", { className: "pkgw-content", tabIndex: 0, role: "group", ariaLabel: "What would change" }, body, checks.impact, commandsBox, checks.rehearsal);

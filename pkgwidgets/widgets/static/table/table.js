@@ -54,6 +54,7 @@ function render({ model: widget, el }) {
   let ordered = []; // all rows, sorted
   let shown = [];
   let readOnly = false;
+  let wasChanging = false; // until the check after a change has ended
   let revision = 0;
   const selectable = (row) => row.action === "upgrade" && !readOnly;
   const grid = makeGrid({ scroller, table, headRow, body, build, isOpen: (id) => open.has(id), press });
@@ -186,6 +187,11 @@ function render({ model: widget, el }) {
     all.hidden = Boolean(refusal);
     install.hidden = all.hidden;
     root.classList.toggle("pkgw-readonly", all.hidden);
+    if (changing) wasChanging = true;
+    else if (wasChanging && !busy) {
+      wasChanging = false;
+      layout(); // rows that do not match any more stay only while the user may be about to press them
+    }
     const changed = readOnly !== all.hidden;
     readOnly = all.hidden;
     if (changed) grid.refresh(grid.drawn());
