@@ -78,3 +78,8 @@ test("the status says what runs, else when the index was asked", () => {
 test("a filter without a match is no news about updates", () => {
   assert.equal(emptyText([CURRENT], listState([CURRENT], EVENTS["ends a check"]), false), "No package matches.");
 });
+
+test("no update is counted as none where answers are missing", () => {
+  const unknown = listState([CURRENT, UNANSWERED], EVENTS["ends a check"]);
+  assert.deepEqual([chipLabel(UPDATES, 0, unknown), chipLabel(UPDATES, 2, unknown), chipLabel(LOADED, 0, unknown)], ["Updates", "Updates 2", "Loaded here 0"]);
+});

@@ -70,6 +70,7 @@ export function listState(rows, header) {
  * @param {ListState} state
  */
 export function chipLabel({ title, asked }, matchCount, { phase, isInstalledKnown, areUpdatesKnown }) {
+  if (asked && phase === "unknown" && !matchCount) return title; // "Updates 0" would claim that there are none
   if (asked ? areUpdatesKnown : isInstalledKnown) return `${title} ${matchCount}`;
   return phase === "unchecked" ? title : `${title} …`;
 }
