@@ -725,6 +725,18 @@ MUTATIONS = {
         test="faults/test_verified_imports.py"
         "::test_dependent_that_another_place_breaks_is_found_in_place[reads-True]",
     ),
+    "RECORD: a file that was changed just now is kept": Mutation(
+        file="backends/environment/parsed_files.py",
+        code=" - max(key[3:]) >= _SETTLED_NS\n",
+        instead=" >= 0\n",
+        test="unit/test_parsed_files.py::test_file_that_was_changed_just_now_is_not_kept",
+    ),
+    "RECORD: the times of a change do not count": Mutation(
+        file="backends/environment/parsed_files.py",
+        code="    times = status.st_mtime_ns, status.st_ctime_ns\n",
+        instead="    times = status.st_mtime_ns, status.st_mtime_ns\n",
+        test="unit/test_parsed_files.py::test_changed_file_is_parsed_again[content]",
+    ),
 }
 
 

@@ -30,8 +30,10 @@ from pathlib import Path
 ctypes.CDLL(str(Path(__file__).parent / "pea" / "library.so"))
 """
 AWAITS = """
-import pea, sys
-assert open(f"{sys.prefix}/share/pea/{pea.VERSION}.txt").read() == "green"
+import os, pea, sys
+path = f"{sys.prefix}/share/pea/{pea.VERSION}.txt"
+os.stat(path)  # no audit event tells of it
+assert open(path).read() == "green"
 """
 FINDS = """
 import sys

@@ -8,13 +8,14 @@ import hashlib
 import os
 import re
 import stat
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from pkgwidgets.backends.store import filesystem
 from pkgwidgets.backends.store.rewrite import rewrite
 
+from .parsed_files import ParsedFiles
 from .search_path import EXECUTED_LINES
 
 _NO_API_FOLDERS = {
@@ -68,12 +69,19 @@ class Entry:
             return hashlib.file_digest(file, algorithm).hexdigest() == digest
 
 
-def entries(dist_info: Path) -> list[Entry]:
+_parsed = ParsedFiles[Entry]()
+
+
+def entries(dist_info: Path) -> Sequence[Entry]:
     """Read the rows of a RECORD, without bytecode; a missing RECORD has none."""
+    return _parsed.get(f"{dist_info}/RECORD", lambda: _read_entries(dist_info))
+
+
+def _read_entries(dist_info: Path) -> tuple[Entry, ...]:
     try:
-        return list(_parse_rows(_record_text(dist_info).splitlines()))
+        return tuple(_parse_rows(_record_text(dist_info).splitlines()))
     except csv.Error:
-        return []
+        return ()
 
 
 def size(dist_info: Path) -> int | None:
@@ -88,7 +96,7 @@ def size(dist_info: Path) -> int | None:
     return sum(known) if known else None
 
 
-def entries_in(dist_info: Path, names: Collection[str]) -> list[Entry]:
+def entries_in(dist_info: Path, names: Collection[str]) -> Sequence[Entry]:
     """Read only the rows whose first folder or file has one of these names, without its suffix.
 
     An environment's RECORDs have hundreds of thousands of rows, and most do not match.

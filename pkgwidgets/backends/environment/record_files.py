@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import filecmp
 import os
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -289,7 +289,7 @@ class RecordFiles:
 
     def _entries_of(
         self, ids: Collection[NormalizedName], stage: Path | None
-    ) -> dict[NormalizedName, tuple[Path, list[record.Entry]]]:
+    ) -> dict[NormalizedName, tuple[Path, Sequence[record.Entry]]]:
         installed = self._environment.distributions()
         staged = self.staged(stage) if stage is not None else {}
         entries_by_name = {}
