@@ -18,7 +18,7 @@ from typing import cast
 from builds import BEFORE, builds
 from table import Group, Row, lines
 
-GROUPS = ("start", "check")
+GROUPS = ("start", "check", "apply")
 """The modules of benchmarks, in the order of the table."""
 
 
