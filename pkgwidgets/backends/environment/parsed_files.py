@@ -31,7 +31,7 @@ class ParsedFiles(Generic[_Row]):
         self._lock = Lock()
 
     def get(self, path: str, parse: Callable[[], Sequence[_Row]]) -> Sequence[_Row]:
-        """Return the kept rows of a file, or what `parse` returns. They are shared: do not change them."""
+        """Return the kept rows of a file, or what `parse` returns; they are not to be changed."""
         key = _stat_key(path)
         with self._lock:
             kept = self._files.get(path)
