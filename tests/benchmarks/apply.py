@@ -170,7 +170,7 @@ def _copy(environment: Path, name: str) -> Path:
 
 
 def _variables() -> dict[str, str]:
-    """Return variables with a cache of uv that all runs share, and one of ours that none does."""
+    """Return variables with a cache of uv that all runs share, and an empty cache of pkgwidgets."""
     cache_folder = os.environ.get("UV_CACHE_DIR") or str(scratch() / "uv-cache")
     return {"UV_CACHE_DIR": cache_folder, "XDG_CACHE_HOME": str(scratch() / "apply-cache")}
 
