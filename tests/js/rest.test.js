@@ -76,6 +76,13 @@ test("without a token the cookie's proof is sent", async () => {
   assert.deepEqual(asked[0].body, { upgrade: "all" });
 });
 
+test("a plan for a kernel that has just ended is made by its specification", async () => {
+  const { asked, server } = fakeServer({ "POST plans": ({ search }) => (search.includes("kernel=") ? failure(404, "kernel-not-found") : json({ success: true })) }, { kernelId: "k", kernelspec: "s" });
+  await server.post("plans", { upgrade: "all" });
+  await server.post("plans", { upgrade: "all" });
+  assert.deepEqual(asked.map(({ search }) => search), ["?kernel=k", "?kernelspec=s", "?kernelspec=s"]);
+});
+
 test("a refusal has the server's words and code", async () => {
   const { server } = fakeServer({ "GET packages": () => failure(403, "request-refused") });
   await assert.rejects(server.get("packages"), (error) => error instanceof Refusal && error.message === "It is request-refused. Do that." && error.code === "request-refused");

@@ -6,7 +6,6 @@ import { asRefusal } from "./server.js";
 
 const POLL_MILLISECONDS = 4_000; // while the page is visible
 const CHECKING = "checking for updates…";
-const GONE_CODES = new Set(["kernel-not-found", "kernel-elsewhere"]); // then its specification still tells the environment
 
 const keyOfRow = ({ id, name }) => id ?? name;
 
@@ -68,20 +67,11 @@ export function listSide(server, model, { onRunning, onListed, isBusy }) {
     const mine = (current = new AbortController());
     if (busy) setHeader({ busy });
     try {
-      const answer = await ask(query, mine.signal);
+      const answer = await server.get("packages", query, mine.signal);
       return mine === current ? answer : null;
     } catch (error) {
       if (mine === current && !mine.signal.aborted && !server.isEnded()) setHeader({ busy: "", changing: "", notice: asRefusal(error).message });
       return null;
-    }
-  }
-
-  async function ask(query, signal) {
-    try {
-      return await server.get("packages", query, signal);
-    } catch (error) {
-      if (!GONE_CODES.has(asRefusal(error).code) || !server.leaveKernel()) throw error;
-      return server.get("packages", query, signal);
     }
   }
 

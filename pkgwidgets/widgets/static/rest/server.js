@@ -3,6 +3,7 @@
 
 import { readEvents } from "./event_stream.js";
 
+const GONE_CODES = new Set(["kernel-not-found", "kernel-elsewhere"]); // then its specification still tells the environment
 const LOST_TEXT = "The server does not answer.";
 
 /** Why a request has no answer; `answer` is the body of the response, if there was one. */
@@ -89,13 +90,25 @@ export function createServer(place) {
     }
   }
 
+  // A kernel that is gone is asked about once: from then on its specification stands for it.
+  async function answerOf(method, path, { query = {}, ...options }) {
+    const request = async () => readAnswer(await fetchFrom(method, urlOf(`pkgwidgets/views/${path}`, query), options));
+    try {
+      return await request();
+    } catch (error) {
+      if (!GONE_CODES.has(asRefusal(error).code) || !kernelId || !kernelspec) throw error;
+      kernelId = "";
+      return request();
+    }
+  }
+
   return {
     /** Returns the answer of a route below `pkgwidgets/views/`. */
-    get: async (path, query = {}, /** @type {AbortSignal | undefined} */ signal = undefined) => readAnswer(await fetchFrom("GET", urlOf(`pkgwidgets/views/${path}`, query), { signal })),
+    get: async (path, query = {}, /** @type {AbortSignal | undefined} */ signal = undefined) => answerOf("GET", path, { query, signal }),
 
-    post: async (path, body = {}, /** @type {AbortSignal | undefined} */ signal = undefined) => readAnswer(await fetchFrom("POST", urlOf(`pkgwidgets/views/${path}`), { body, signal })),
+    post: async (path, body = {}, /** @type {AbortSignal | undefined} */ signal = undefined) => answerOf("POST", path, { body, signal }),
 
-    remove: async (path) => readAnswer(await fetchFrom("DELETE", urlOf(`pkgwidgets/views/${path}`), { body: {} })),
+    remove: async (path) => answerOf("DELETE", path, { body: {} }),
 
     /** Calls `onEvent` for each event of a stream, until it ends. */
     async follow(path, onEvent) {
@@ -114,15 +127,6 @@ export function createServer(place) {
       const url = new URL(`api/kernels/${encodeURIComponent(kernelId)}/restart`, new URL(baseUrl, globalThis.location?.href)).href;
       const response = await fetchFrom("POST", url);
       if (!response.ok) throw new Refusal(`The server answered ${response.status}.`);
-    },
-
-    hasKernel: () => Boolean(kernelId),
-
-    /** From now on asks about the kernel specification; returns false if there is none to ask about. */
-    leaveKernel() {
-      if (!kernelId || !kernelspec) return false;
-      kernelId = "";
-      return true;
     },
 
     /** Ends all requests. */
