@@ -171,6 +171,7 @@ class ListController:
         )
 
     def _set_infos(self, infos: tuple[PackageInfo, ...]) -> None:
+        self.table.drop_progress()
         has_same_rows = [info.id for info in infos] == [info.id for info in self.infos]
         (self.table.patch if has_same_rows else self.table.show)(infos)
         self.infos = infos

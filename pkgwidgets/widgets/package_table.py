@@ -82,6 +82,10 @@ class PackageTable(anywidget.AnyWidget):
             self._pending.clear()
             self._patched_at = monotonic()
 
+    def drop_progress(self) -> None:
+        """Forget rows that were collected and not sent: complete rows are about to replace them."""
+        self._pending.clear()
+
     def add_detail(self, name: str, **details: Any) -> None:
         """Send more details of an open row; `name` is its normalized name."""
         self.send({"type": "detail", "id": name, **details})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -162,6 +163,17 @@ def test_header_has_no_number_of_packages_while_a_change_runs(panel: PackagePane
         ("10 installed", "", True),
         ("10 installed", "", False),
     ]
+
+
+def test_row_that_was_removed_by_others_does_not_come_back(
+    panel: PackagePanel, garden: Demo
+) -> None:
+    click(panel.table, type="check")
+    assert panel.wait(60)
+    shutil.rmtree(garden.site_packages / "coldframe-1.2.0.dist-info")
+    panel._list_controller.refresh()
+    assert panel.wait(60)
+    assert "coldframe" not in installed(panel)
 
 
 def test_equivalent_cell_creates_a_service_if_there_is_none(
