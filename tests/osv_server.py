@@ -12,7 +12,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from pkgwidgets.core import osv
-from pkgwidgets.core.advisories import Effect
+from pkgwidgets.core.advisories import Advisory, Effect
 
 Fault = Callable[[str], tuple[int, bytes, str] | None]
 """Returns another answer for a path: status, body, media type; None for the usual one."""
@@ -25,6 +25,7 @@ class OsvServer:
         self.records = {record["id"]: record for record in records}
         self.page_size = page_size
         self.requests: list[tuple[str, Any]] = []
+        self._read: dict[str, tuple[object, Advisory]] = {}
         self.fault: Fault = lambda path: None
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
 
@@ -40,11 +41,17 @@ class OsvServer:
         self._server.shutdown()
         self._server.server_close()
 
+    def _advisory(self, advisory_id: str) -> Advisory:
+        """Return a record as read; a replaced record is read again."""
+        record = self.records[advisory_id]
+        known = self._read.get(advisory_id)
+        if known is None or known[0] is not record:
+            known = self._read[advisory_id] = record, osv.read_record(record)
+        return known[1]
+
     def answer(self, query: Mapping[str, Any]) -> dict[str, Any]:
         """Answer one query of a batch with ids, a page at a time."""
-        ids = sorted(
-            advisory_id for advisory_id, record in self.records.items() if _matches(record, query)
-        )
+        ids = sorted(i for i in self.records if _matches(self._advisory(i), query))
         start = int(query.get("page_token", "0"))
         page = ids[start : start + self.page_size]
         result: dict[str, Any] = {
@@ -55,9 +62,8 @@ class OsvServer:
         return result if page else {}
 
 
-def _matches(record: Mapping[str, Any], query: Mapping[str, Any]) -> bool:
+def _matches(advisory: Advisory, query: Mapping[str, Any]) -> bool:
     name = canonicalize_name(query["package"]["name"])
-    advisory = osv.read_record(record)
     if name not in {part.name for part in advisory.affected} or advisory.is_withdrawn:
         return False
     if "version" not in query:
