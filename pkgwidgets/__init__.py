@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from pkgwidgets.analysis.api_changes import Impact, Severity
     from pkgwidgets.analysis.run_comparison import ComparedCell, Rehearsal, Verdict
     from pkgwidgets.core.errors import (
+        AdvisoriesUnavailable,
         Cancelled,
         DiskFailed,
         EnvironmentBusy,
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
         InstallerUnavailable,
         InstallFailed,
         InvalidRequest,
+        NoAdvisorySource,
         NotebookUntried,
         OtherVersion,
         PackageNotFound,
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
         ResolutionFailed,
         RollbackFailed,
         SavedFilesLost,
+        SourceNotAgreed,
         StageFailed,
         StalePlan,
         StillNeeded,
@@ -53,6 +56,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "AdvisoriesUnavailable",
     "Cancelled",
     "Change",
     "ComparedCell",
@@ -69,6 +73,7 @@ __all__ = [
     "InvalidRequest",
     "Kernel",
     "ListedHold",
+    "NoAdvisorySource",
     "NotebookUntried",
     "OtherVersion",
     "Outcome",
@@ -90,6 +95,7 @@ __all__ = [
     "RollbackFailed",
     "SavedFilesLost",
     "Severity",
+    "SourceNotAgreed",
     "Stage",
     "StageFailed",
     "StalePlan",
