@@ -69,6 +69,10 @@ class PackageInfo(HtmlRepr):
     origin: Origin = Origin.INDEX
     summary: str = ""
     links: tuple[tuple[str, str], ...] = ()
+    project_status: str = ""
+    """The status of the project on the index (PEP 792), with the reason; "" if it is active."""
+    yanked: str = ""
+    """That the index withdrew the installed version (PEP 592), with the reason; "" if not."""
     license: str = ""
     """The SPDX expression of its licence (PEP 639), else what older metadata says of it."""
     error: str | None = None
@@ -107,6 +111,7 @@ class PackageInfo(HtmlRepr):
             parts.append(f"{self.latest_version} is available")
         elif self.latest_version is not None and not self.error:
             parts.append("up to date")
+        parts += filter(None, (self.project_status, self.yanked))
         if self.blocked_by:
             parts.append(f"blocked by {self.blocked_by}")
         if self.loaded_version not in (None, self.version):

@@ -10,6 +10,8 @@ from typing import overload
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
+from .text import escape_hidden
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Wheel:
@@ -33,8 +35,50 @@ class Release:
 
     version: Version
     yanked: bool = False
+    yanked_reason: str = ""
     uploaded: datetime | None = None
     wheels: tuple[Wheel, ...] = ()
+
+
+QUARANTINED = "quarantined"
+_MAX_REASON_CHARACTERS = 200
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ProjectStatus:
+    """The status of a project on an index (PEP 792), such as archived; "" is active."""
+
+    status: str = ""
+    reason: str = ""
+
+    @property
+    def is_quarantined(self) -> bool:
+        """Whether the index calls the project unsafe: then nothing of it is installed."""
+        return self.status == QUARANTINED
+
+    def __str__(self) -> str:
+        return f"{self.status}: {self.reason}" if self.reason else self.status
+
+
+ACTIVE = ProjectStatus()
+_STATUSES = frozenset({"archived", "deprecated", QUARANTINED})
+
+
+def project_status(status: object, reason: object = "") -> ProjectStatus:
+    """Return the status that a page gives; one that the standard lacks counts as active.
+
+    >>> str(project_status("archived", "moved to pea2"))
+    'archived: moved to pea2'
+    """
+    if not isinstance(status, str) or status not in _STATUSES:
+        return ACTIVE
+    return ProjectStatus(status=status, reason=short_reason(reason))
+
+
+def short_reason(reason: object) -> str:
+    """Return a reason of an index on one line, short and without hidden characters."""
+    text = " ".join(reason.split()) if isinstance(reason, str) else ""
+    return escape_hidden(text)[:_MAX_REASON_CHARACTERS]
 
 
 LAST_CHECKED = "last checked"
@@ -57,6 +101,7 @@ class ReleaseList(Sequence[Release]):
     times: tuple[float, float] | None = field(default=None, compare=False, repr=False)
     index_url: str = field(default="", compare=False, repr=False)
     """The index that has them; "" if they are from several, or from folders and pages."""
+    status: ProjectStatus = ACTIVE
 
     @overload
     def __getitem__(self, index: int) -> Release: ...

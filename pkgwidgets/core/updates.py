@@ -25,6 +25,8 @@ def why_no_release(releases: Sequence[Release]) -> str:
     """Return why none of these releases is eligible, as a clause."""
     if not releases:
         hidden = releases.hidden_reason if isinstance(releases, ReleaseList) else ""
+        if isinstance(releases, ReleaseList) and releases.status.is_quarantined:
+            return f"the index lists it as {releases.status}"
         return hidden or "the index lists no release of it"
     not_yanked = [release for release in releases if not release.yanked]
     if not not_yanked:

@@ -18,7 +18,7 @@ HTML = "text/html"
 _CONTENT_TYPES = (JSON, "application/vnd.pypi.simple.v1+html", HTML)
 """The content types that are served, in the order of preference if the client has none."""
 
-_API_VERSION = "1.1"
+_API_VERSION = "1.4"
 
 
 def preferred_content_type(accept: str) -> str | None:
@@ -56,12 +56,17 @@ def projects_html(names: Iterable[str]) -> str:
     return _html_page("Simple index", (f'<a href="{name}/">{name}</a>' for name in names))
 
 
-def project_json(name: str, wheels: Sequence[BuiltWheel]) -> str:
-    """Return the page of one project (PEP 691, 592, 700, 714)."""
+ProjectStatus = tuple[str, str]
+"""The status of a project and the reason (PEP 792); ("", "") is active."""
+
+
+def project_json(name: str, wheels: Sequence[BuiltWheel], status: ProjectStatus = ("", "")) -> str:
+    """Return the page of one project (PEP 691, 592, 700, 714, 792)."""
     versions = sorted({wheel.version for wheel in wheels}, key=Version)
     return json.dumps(
         {
             "meta": {"api-version": _API_VERSION},
+            **_status_json(*status),
             "name": name,
             "versions": versions,
             "files": [_file_json(wheel) for wheel in wheels],
@@ -69,9 +74,20 @@ def project_json(name: str, wheels: Sequence[BuiltWheel]) -> str:
     )
 
 
-def project_html(name: str, wheels: Sequence[BuiltWheel]) -> str:
-    """Return the page of one project (PEP 503, 592, 714)."""
-    return _html_page(f"Links for {name}", map(_file_anchor, wheels))
+def _status_json(status: str, reason: str) -> dict[str, Any]:
+    texts = {"status": status, **({"reason": reason} if reason else {})}
+    return {"project-status": texts} if status else {}
+
+
+def project_html(name: str, wheels: Sequence[BuiltWheel], status: ProjectStatus = ("", "")) -> str:
+    """Return the page of one project (PEP 503, 592, 714, 792)."""
+    names = ("pypi:project-status", "pypi:project-status-reason")
+    metas = (
+        f'<meta name="{meta}" content="{escape(text)}">'
+        for meta, text in zip(names, status, strict=True)
+        if text
+    )
+    return _html_page(f"Links for {name}", map(_file_anchor, wheels), "".join(metas))
 
 
 def file_url(wheel: BuiltWheel) -> str:
@@ -112,8 +128,9 @@ def _file_anchor(wheel: BuiltWheel) -> str:
     return f"<a {text}>{escape(wheel.filename)}</a>"
 
 
-def _html_page(title: str, links: Iterable[str]) -> str:
+def _html_page(title: str, links: Iterable[str], metas: str = "") -> str:
     meta = f'<meta charset="utf-8"><meta name="pypi:repository-version" content="{_API_VERSION}">'
+    meta += metas
     head = f"<head>{meta}<title>{escape(title)}</title></head>"
     body = "".join(f"{link}<br>\n" for link in links)
     return f"<!DOCTYPE html>\n<html>{head}\n<body>\n{body}</body></html>\n"

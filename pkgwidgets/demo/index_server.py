@@ -38,6 +38,7 @@ class DemoIndex:
         self.down = False
         self.fresh_seconds = 0
         self._wheels: dict[str, BuiltWheel] = {}
+        self._statuses: dict[str, index_pages.ProjectStatus] = {}
         self._lock = Lock()
         self._server: _Server | None = None
         self.publish(*wheels)
@@ -66,6 +67,14 @@ class DemoIndex:
         """Add wheels; one with a known file name replaces it, for example to yank it."""
         with self._lock:
             self._wheels = {**self._wheels, **{wheel.filename: wheel for wheel in wheels}}
+
+    def set_status(self, name: str, status: str, reason: str = "") -> None:
+        """Set the status of a project (PEP 792), such as archived; "" is active.
+
+        The files of a quarantined project are no longer listed.
+        """
+        with self._lock:
+            self._statuses = {**self._statuses, canonicalize_name(name): (status, reason)}
 
     def withdraw(self, name: str, version: str | None = None) -> None:
         """Delete a release, or the whole project; raises LookupError if there is none."""
@@ -127,7 +136,9 @@ class DemoIndex:
             if content_type == index_pages.JSON
             else index_pages.project_html
         )
-        return self._page_response(write(name, wheels), content_type)
+        status = self._statuses.get(name, ("", ""))
+        listed = [] if status[0] == "quarantined" else wheels
+        return self._page_response(write(name, listed, status), content_type)
 
     def _page_response(self, text: str, content_type: str) -> _Response:
         fresh = f"max-age={self.fresh_seconds}" if self.fresh_seconds else "no-cache"

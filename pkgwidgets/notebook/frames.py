@@ -33,6 +33,8 @@ PACKAGES = {
     "change": pd.CategoricalDtype([b.value for b in VersionStep]),
     "blocked_by": "string",
     "released": _TIME,
+    "project_status": "string",
+    "yanked": "string",
     "status": pd.CategoricalDtype([s.value for s in PackageStatus]),
     "requested": "boolean",
     "loaded_version": "string",

@@ -210,6 +210,8 @@ class PackageRowBuilder:
             origin=distribution.origin,
             summary=distribution.summary,
             links=distribution.links,
+            project_status=str(answer.status) if isinstance(answer, ReleaseList) else "",
+            yanked=_yanked_text(distribution.version, answer),
             license=distribution.license,
             error=redact("; ".join(filter(None, (failed, newest.problem)))) or None,
             failed_change=redact(self._failure_note(distribution)),
@@ -347,10 +349,23 @@ def _unreadable_row(name: NormalizedName, distribution: Unreadable) -> PackageIn
     )
 
 
+def _yanked_text(installed: Version, answer: ProjectResult | None) -> str:
+    """Return that the installed release was yanked, and why; "" if not, or if that is unknown."""
+    if answer is None or isinstance(answer, PkgwidgetsError):
+        return ""
+    for release in answer:
+        if release.version == installed and release.yanked:
+            reason = f": {release.yanked_reason}" if release.yanked_reason else ""
+            return f"{installed} was yanked{reason}"
+    return ""
+
+
 def _is_same_result(first: ProjectResult | None, second: ProjectResult | None) -> bool:
     """Tell whether two answers are the same; many releases are compared by identity, for speed."""
     if isinstance(first, ReleaseList) and isinstance(second, ReleaseList):
-        return first.releases is second.releases and first.stale_reason == second.stale_reason
+        return first.releases is second.releases and (
+            (first.stale_reason, first.status) == (second.stale_reason, second.status)
+        )
     return first is second
 
 

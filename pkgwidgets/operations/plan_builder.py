@@ -24,6 +24,7 @@ from pkgwidgets.core.errors import (
 from pkgwidgets.core.index_query import IndexQuery
 from pkgwidgets.core.interfaces import REINSTALLED, Report
 from pkgwidgets.core.plans import AllowPolicy, Change, HeldBack, Plan
+from pkgwidgets.core.releases import ReleaseList
 from pkgwidgets.core.text import escape_hidden, shorten_names
 
 from . import undo
@@ -100,6 +101,9 @@ def attach_wheels(
             answer = answers[change.id]
             if isinstance(answer, PkgwidgetsError):
                 raise answer
+            if isinstance(answer, ReleaseList) and answer.status.is_quarantined:
+                why = f"{change.id} cannot be installed: the index lists it as {answer.status}."
+                raise PlanImpossible((f"{change.id}=={change.after}",), why, has_no_release=True)
             release = next((r for r in answer if r.version == change.after), None)
             wheels = compatible_wheels(release, interpreter) if release is not None else ()
             if release is not None and not wheels:

@@ -42,7 +42,7 @@ from .plan_builder import (
     raise_if_all_failed,
 )
 from .proposals import Proposal, replan_around_refusals, report_resolving
-from .release_ages import ReleaseAges
+from .release_ages import ReleaseAges, index_notes
 from .requested_releases import check_requested, installed_notes
 from .resolutions import Resolutions
 from .snapshot import EnvironmentSnapshot, ProjectResults
@@ -124,7 +124,11 @@ def plan_upgrade(
         changes,
         held_back=(*proposal.held_back, *unmanaged, *left_out),
         allow=effective_allow,
-        notes=(*_bigger_steps(changes, step), *ages.notes(changes, answers)),
+        notes=(
+            *_bigger_steps(changes, step),
+            *ages.notes(changes, answers),
+            *index_notes(changes, answers),
+        ),
     )
 
 
@@ -216,7 +220,7 @@ def plan_install(
             *resolutions.left_out_reports(snapshot),
         ),
         allow=allow,
-        notes=ages.notes(proposal.changes, answers)
+        notes=(*ages.notes(proposal.changes, answers), *index_notes(proposal.changes, answers))
         if proposal.changes
         else installed_notes(snapshot, names),
     )

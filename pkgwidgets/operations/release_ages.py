@@ -10,7 +10,7 @@ from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from pkgwidgets.core.errors import PkgwidgetsError
-from pkgwidgets.core.interfaces import Backend
+from pkgwidgets.core.interfaces import Backend, ProjectResult
 from pkgwidgets.core.limits import Limit
 from pkgwidgets.core.plans import Change
 from pkgwidgets.core.policy import MinimumAge, policy_time
@@ -48,7 +48,12 @@ class ReleaseAges:
     def blockers(
         self, name: NormalizedName, release: Release, answer: Sequence[Release]
     ) -> dict[NormalizedName, str]:
-        """Return the minimum age as what forbids a release of an answer; {} if it does not."""
+        """Return the minimum age as what forbids a release of an answer; {} if it does not.
+
+        The quarantine of a project forbids all its releases.
+        """
+        if _is_quarantined(answer):
+            return {NormalizedName(_quarantine(answer)): f"{name}!={release.version}"}
         why = self._why_young(name, release, answer)
         if not why:
             return {}
@@ -64,7 +69,7 @@ class ReleaseAges:
         self, answers: ProjectResults, versions: Mapping[NormalizedName, Version]
     ) -> tuple[Limit, ...]:
         """Return a limit for each young release; none for one that is installed."""
-        if not self.minimum:
+        if not self.minimum and not any(map(_is_quarantined, answers.values())):
             return ()
         return tuple(
             limit
@@ -76,6 +81,10 @@ class ReleaseAges:
     def _limits_of(
         self, name: NormalizedName, releases: Sequence[Release], installed: Version | None
     ) -> Iterator[Limit]:
+        kept = f"=={installed.public}" if installed is not None else "<0.dev0"
+        if _is_quarantined(releases):
+            yield Limit(requirement=f"{name}{kept}", setting=_quarantine(releases))
+            return
         others = [release for release in releases if release.version != installed]
         held = {
             release.version: why
@@ -86,7 +95,6 @@ class ReleaseAges:
         reasons = {*held.values()}
         if len(reasons) == 1 and len(held) == len(others) and not self._is_exempt(name):
             # One limit, because an index without upload times may list thousands of releases.
-            kept = f"=={installed.public}" if installed is not None else "<0.dev0"
             yield Limit(requirement=f"{name}{kept}", setting=self.minimum.setting(*reasons))
             return
         for version, why in held.items():
@@ -107,6 +115,37 @@ class ReleaseAges:
             if release.version == change.after
             and (why := self._why_young(change.id, release, answer))
         )
+
+
+def _is_quarantined(answer: ProjectResult) -> bool:
+    return isinstance(answer, ReleaseList) and answer.status.is_quarantined
+
+
+def _quarantine(answer: ProjectResult) -> str:
+    """Return the quarantine of a project as the owner of a limit."""
+    reason = answer.status.reason if isinstance(answer, ReleaseList) else ""
+    return f"its quarantine on the index{f': {reason}' if reason else ''}"
+
+
+def index_notes(changes: Sequence[Change], answers: ProjectResults) -> tuple[str, ...]:
+    """Return what the index says of the projects and releases that a plan installs.
+
+    That is a status other than active (PEP 792), and that a release was yanked (PEP 592).
+    """
+    notes = []
+    for change in changes:
+        answer = answers.get(change.id)
+        if change.after is None or not isinstance(answer, ReleaseList):
+            continue
+        if answer.status.status:
+            notes.append(f"The project {change.name} is {answer.status}")
+        notes += [
+            f"{change.name} {change.after} was yanked"
+            f"{f': {release.yanked_reason}' if release.yanked_reason else ''}"
+            for release in answer
+            if release.version == change.after and release.yanked
+        ]
+    return tuple(notes)
 
 
 NO_AGES = ReleaseAges(MinimumAge())

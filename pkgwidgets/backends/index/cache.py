@@ -15,7 +15,7 @@ from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from pkgwidgets.core.compatibility import parse_requires_python
-from pkgwidgets.core.releases import Release, Wheel
+from pkgwidgets.core.releases import ACTIVE, ProjectStatus, Release, Wheel, project_status
 
 from . import cache_file
 
@@ -25,10 +25,13 @@ _COLUMNS = "project, etag, asked, fresh_until, facts"
 
 
 class _Release(msgspec.Struct, array_like=True, gc=False):
-    """A cached release; wheels are (file name, sha256, size, requires-python)."""
+    """A cached release; wheels are (file name, sha256, size, requires-python).
+
+    `yanked` is the reason if there is one.
+    """
 
     version: str
-    yanked: bool
+    yanked: bool | str
     uploaded: float | None
     wheels: list[tuple[str, str | None, int | None, str | None]]
 
@@ -39,6 +42,7 @@ class _CachedReleases(msgspec.Struct, array_like=True, gc=False):
     releases: list[_Release]
     skipped: list[str]
     complete: bool
+    status: tuple[str, str] = ("", "")
 
 
 _Row = tuple[str, str, float, float, bytes]
@@ -57,6 +61,7 @@ class CachedProject(msgspec.Struct, gc=False):
     skipped: tuple[Version, ...] = ()
     """Versions newer than the last release that the query skipped."""
     complete: bool = True
+    status: ProjectStatus = ACTIVE
 
 
 class ReleaseCache:
@@ -115,6 +120,7 @@ class ReleaseCache:
             known is not None
             and known.releases is entry.releases
             and (known.skipped, known.complete) == (entry.skipped, entry.complete)
+            and known.status == entry.status
         ):
             return encoded
         return _encode_project(entry)
@@ -171,21 +177,27 @@ def _decode_project(encoded: bytes) -> CachedProject:
     cached = _DECODER.decode(encoded)
     releases = tuple(_decode_release(release) for release in cached.releases)
     skipped = tuple(map(Version, cached.skipped))
-    return CachedProject("", 0.0, 0.0, releases, skipped, cached.complete)
+    status = project_status(*cached.status)
+    return CachedProject("", 0.0, 0.0, releases, skipped, cached.complete, status)
 
 
 def _encode_project(entry: CachedProject) -> bytes:
     releases = [
         _Release(
             str(release.version),
-            release.yanked,
+            release.yanked_reason or release.yanked,
             release.uploaded.timestamp() if release.uploaded is not None else None,
             [_encode_wheel(wheel) for wheel in release.wheels],
         )
         for release in entry.releases
     ]
     return _ENCODER.encode(
-        _CachedReleases(releases, [str(version) for version in entry.skipped], entry.complete)
+        _CachedReleases(
+            releases,
+            [str(version) for version in entry.skipped],
+            entry.complete,
+            (entry.status.status, entry.status.reason),
+        )
     )
 
 
@@ -197,7 +209,8 @@ def _encode_wheel(wheel: Wheel) -> tuple[str, str | None, int | None, str | None
 def _decode_release(release: _Release) -> Release:
     return Release(
         version=Version(release.version),
-        yanked=release.yanked,
+        yanked=bool(release.yanked),
+        yanked_reason=release.yanked if isinstance(release.yanked, str) else "",
         uploaded=None
         if release.uploaded is None
         else datetime.fromtimestamp(release.uploaded, UTC),

@@ -20,7 +20,7 @@ from pkgwidgets.core.errors import IndexUnavailable, PkgwidgetsError, ProjectNot
 from pkgwidgets.core.events import Event, Stage
 from pkgwidgets.core.index_query import IndexQuery, never
 from pkgwidgets.core.interfaces import Index, ProjectAnswered, ProjectResult, Report, no_report
-from pkgwidgets.core.releases import Release, ReleaseList
+from pkgwidgets.core.releases import ACTIVE, ProjectStatus, Release, ReleaseList
 
 from .exclude_newer import ExcludeNewer
 from .index_limits import IndexLimits
@@ -213,6 +213,7 @@ class _Filter:
             _stale_reason(answer),
             self._exclude_newer.why_hidden(name, answer),
             index_url=_index_url(answer),
+            status=_status(answer),
         )
 
 
@@ -222,7 +223,8 @@ def _add_linked(answer: ProjectResult, releases: Sequence[Release]) -> ProjectRe
         return ReleaseList(tuple(releases))
     if isinstance(answer, PkgwidgetsError):
         return ReleaseList(tuple(releases), answer.clause())
-    return ReleaseList(_merge_releases(answer, releases), _stale_reason(answer))
+    merged = _merge_releases(answer, releases)
+    return ReleaseList(merged, _stale_reason(answer), status=_status(answer))
 
 
 def _merge_releases(first: Sequence[Release], second: Sequence[Release]) -> tuple[Release, ...]:
@@ -243,6 +245,7 @@ def _merge_answers(first: ProjectResult, second: ProjectResult) -> ProjectResult
         _merge_releases(first, second),
         _join_reasons((_stale_reason(first), _stale_reason(second))),
         _hidden_reason(first) or _hidden_reason(second),
+        status=_status(first) if _status(first).status else _status(second),
     )
 
 
@@ -257,11 +260,16 @@ def _mark_incomplete(answer: ProjectResult, problem: PkgwidgetsError) -> Project
         _join_reasons((_stale_reason(answer), problem.clause())),
         _hidden_reason(answer),
         index_url=_index_url(answer),
+        status=_status(answer),
     )
 
 
 def _stale_reason(answer: ProjectResult) -> str:
     return answer.stale_reason if isinstance(answer, ReleaseList) else ""
+
+
+def _status(answer: ProjectResult) -> ProjectStatus:
+    return answer.status if isinstance(answer, ReleaseList) else ACTIVE
 
 
 def _index_url(answer: ProjectResult) -> str:

@@ -11,6 +11,8 @@ from urllib.parse import unquote, urlsplit
 
 import msgspec
 
+from pkgwidgets.core.releases import ACTIVE, ProjectStatus, project_status, short_reason
+
 JSON = "application/vnd.pypi.simple.v1+json"
 HTML = ("application/vnd.pypi.simple.v1+html", "text/html", "application/xhtml+xml")
 SDISTS = (".tar.gz", ".zip")
@@ -57,6 +59,13 @@ class File(msgspec.Struct, gc=False):
         """Whether the file was yanked (PEP 592), with a reason or without."""
         return bytes(self.yanked) not in _NOT_YANKED
 
+    @property
+    def yanked_reason(self) -> str:
+        """Why the file was yanked; "" without a reason."""
+        with suppress(ValueError):
+            return short_reason(_decode(_ANY_DECODER, self.yanked))
+        return ""
+
 
 class _JsonPage(msgspec.Struct, gc=False):
     """A page of the JSON API; other keys are ignored, and its lists are decoded later."""
@@ -64,11 +73,14 @@ class _JsonPage(msgspec.Struct, gc=False):
     files: msgspec.Raw
     versions: msgspec.Raw = msgspec.Raw(b"null")
     meta: Meta = msgspec.field(default_factory=Meta)
+    project_status: msgspec.Raw = msgspec.field(name="project-status", default=msgspec.Raw(b"null"))
 
 
 _PAGE_DECODER = msgspec.json.Decoder(_JsonPage)
 _FILE_DECODER = msgspec.json.Decoder(File)
 _FILES_DECODER = msgspec.json.Decoder(list[File])
+_ANY_DECODER = msgspec.json.Decoder()
+_MAX_STATUS_BYTES = 1 << 16
 _VERSIONS_DECODER = msgspec.json.Decoder(list[str] | None)
 _LIST_START = re.compile(rb'\[\s*(\{\s*"[^"\\]*"\s*:)')
 
@@ -99,6 +111,7 @@ class Page:
         self._list_end = body.find(sample) + len(memoryview(raw))
         self._search_end = self._list_end
         self.versions = versions or []
+        self.status = ACTIVE
         self.searched_bytes = 0
         """The number of bytes searched so far."""
 
@@ -165,15 +178,16 @@ class Page:
 class _HtmlPage(Page):
     """The files of an HTML page, which are all parsed at once."""
 
-    def __init__(self, files: list[File]) -> None:
+    def __init__(self, files: list[File], status: ProjectStatus) -> None:
         super().__init__(msgspec.Raw(b"[]"))
         self.files = files
+        self.status = status
 
 
 def read(media_type: str, body: bytes) -> Page:
     """Parse a page of a media type; raise ValueError if it is no project page."""
     if media_type in HTML:
-        return _HtmlPage(_parse_html(body))
+        return _HtmlPage(*_parse_html(body))
     if media_type not in (JSON, "application/json"):
         raise ValueError(f"unknown media type {media_type[:80]}")
     page = _decode(_PAGE_DECODER, body)
@@ -181,7 +195,19 @@ def read(media_type: str, body: bytes) -> Page:
         raise ValueError(f"unknown api-version {page.meta.api_version[:20]}")
     if bytes(memoryview(page.files)[:1]) != b"[":
         raise ValueError("it has no list of files")
-    return Page(page.files, body, _decode(_VERSIONS_DECODER, _bounded(page.versions)))
+    parsed = Page(page.files, body, _decode(_VERSIONS_DECODER, _bounded(page.versions)))
+    parsed.status = _read_status(bytes(page.project_status))
+    return parsed
+
+
+def _read_status(text: bytes) -> ProjectStatus:
+    """Return the status of a page (PEP 792); one of another shape counts as active."""
+    with suppress(ValueError):
+        value = _decode(_ANY_DECODER, text[:_MAX_STATUS_BYTES])
+        if isinstance(value, dict):
+            return project_status(value.get("status"), value.get("reason"))
+        return project_status(value)
+    return ACTIVE
 
 
 def _bounded(text: bytes | msgspec.Raw) -> bytes:
@@ -204,7 +230,7 @@ def spelled_version(filename: str) -> str | None:
     return None
 
 
-def _parse_html(body: bytes) -> list[File]:
+def _parse_html(body: bytes) -> tuple[list[File], ProjectStatus]:
     parser = _AnchorParser()
     try:
         parser.feed(body.decode("utf-8", "replace"))
@@ -217,7 +243,15 @@ def _parse_html(body: bytes) -> list[File]:
         raise ValueError("it is not the HTML page of a project")
     if version is not None and version.partition(".")[0] != "1":
         raise ValueError(f"unknown api-version {version[:20]}")
-    return parser.files
+    return parser.files, project_status(parser.status, parser.status_reason)
+
+
+def _yanked_json(attributes: dict[str, str | None]) -> bytes:
+    """Return the mark of a yanked file as the JSON API gives it: the reason, or true."""
+    if "data-yanked" not in attributes:
+        return b"false"
+    reason = attributes["data-yanked"]
+    return msgspec.json.encode(reason) if reason else b"true"
 
 
 class _AnchorParser(HTMLParser):
@@ -227,6 +261,8 @@ class _AnchorParser(HTMLParser):
         super().__init__(convert_charrefs=True)
         self.files: list[File] = []
         self.api_version: str | None = None
+        self.status: str | None = None
+        self.status_reason: str | None = None
         self.is_page = False
         self._has_content = False
         self._is_complete = False
@@ -236,6 +272,10 @@ class _AnchorParser(HTMLParser):
         attributes = dict(attrs)
         if tag == "meta" and attributes.get("name") == "pypi:repository-version":
             self.api_version = attributes.get("content") or ""
+        elif tag == "meta" and attributes.get("name") == "pypi:project-status":
+            self.status = attributes.get("content")
+        elif tag == "meta" and attributes.get("name") == "pypi:project-status-reason":
+            self.status_reason = attributes.get("content")
         elif tag == "title":
             self._in_title = True
         elif tag == "a" and attributes.get("href"):
@@ -266,6 +306,6 @@ class _AnchorParser(HTMLParser):
                 filename=unquote(address.path.rpartition("/")[2]),
                 hashes=Hashes(hash_match[1] if hash_match else ""),
                 requires_python=attributes.get("data-requires-python"),
-                yanked=msgspec.Raw(b"true" if "data-yanked" in attributes else b"false"),
+                yanked=msgspec.Raw(_yanked_json(attributes)),
             )
         )

@@ -186,9 +186,15 @@ def _release(version: Version, files: list[File]) -> Release:
     return Release(
         version=version,
         yanked=not not_yanked,
+        yanked_reason="" if not_yanked else next(filter(None, _yanked_reasons(files)), ""),
         uploaded=_parse_time(min(times)) if times else None,
         wheels=tuple(_wheel(file) for file in wheels),
     )
+
+
+def _yanked_reasons(files: list[File]) -> Iterator[str]:
+    for file in files:
+        yield file.yanked_reason
 
 
 def _wheel(file: File) -> Wheel:

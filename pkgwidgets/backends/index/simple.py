@@ -197,12 +197,13 @@ class SimpleIndex:
             entry.releases,
             stale_reason=f"{error.sentence()[:-1]}; {LAST_CHECKED} {age}",
             index_url=self.url,
+            status=entry.status,
         )
 
 
 def _release_list(entry: CachedProject, index_url: str, *, is_cached: bool = True) -> ReleaseList:
     times = (entry.asked, entry.fresh_until) if is_cached else None
-    return ReleaseList(entry.releases, times=times, index_url=index_url)
+    return ReleaseList(entry.releases, times=times, index_url=index_url, status=entry.status)
 
 
 def _reaches(name: NormalizedName, entry: CachedProject, query: IndexQuery) -> bool:
@@ -240,6 +241,7 @@ def _read_page(name: NormalizedName, response: Response, query: IndexQuery) -> C
         releases=tuple(seen),
         skipped=tuple(skipped),
         complete=complete,
+        status=page.status,
     )
 
 
