@@ -69,9 +69,9 @@ class PackageInfo(HtmlRepr):
     origin: Origin = Origin.INDEX
     summary: str = ""
     links: tuple[tuple[str, str], ...] = ()
-    project_status: str = ""
+    project_status: str | None = None
     """The status of the project on the index (PEP 792), with the reason; "" if it is active."""
-    yanked: str = ""
+    yanked: str | None = None
     """That the index withdrew the installed version (PEP 592), with the reason; "" if not."""
     license: str = ""
     """The SPDX expression of its licence (PEP 639), else what older metadata says of it."""

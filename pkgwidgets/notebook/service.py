@@ -173,8 +173,9 @@ class PackageService:
         - `change` (category): the step to the latest: major, minor, patch or other
         - `blocked_by` (string): the packages that forbid the latest, with their requirements
         - `released` (datetime64[ns, UTC]): the upload time of the latest (PEP 700)
-        - `project_status` (string): archived, deprecated or quarantined, and why (PEP 792); else ""
-        - `yanked` (string): that the installed version was yanked, and why (PEP 592); else ""
+        - `project_status` (string): archived, deprecated or quarantined, and why (PEP 792); or ""
+        - `yanked` (string): that the installed version was yanked, and why (PEP 592); or "". NA if
+          a newer release made it unnecessary to look
         - `status` (category): installed, installing, upgrading or error
         - `requested` (boolean): installed for the user, not only for others (PEP 376)
         - `loaded_version` (string): the version that this kernel has loaded

@@ -210,7 +210,7 @@ class PackageRowBuilder:
             origin=distribution.origin,
             summary=distribution.summary,
             links=distribution.links,
-            project_status=str(answer.status) if isinstance(answer, ReleaseList) else "",
+            project_status=str(answer.status) if isinstance(answer, ReleaseList) else None,
             yanked=_yanked_text(distribution.version, answer),
             license=distribution.license,
             error=redact("; ".join(filter(None, (failed, newest.problem)))) or None,
@@ -349,15 +349,15 @@ def _unreadable_row(name: NormalizedName, distribution: Unreadable) -> PackageIn
     )
 
 
-def _yanked_text(installed: Version, answer: ProjectResult | None) -> str:
-    """Return that the installed release was yanked, and why; "" if not, or if that is unknown."""
+def _yanked_text(installed: Version, answer: ProjectResult | None) -> str | None:
+    """Return that the installed release was yanked, and why; "" if not, None if unknown."""
     if answer is None or isinstance(answer, PkgwidgetsError):
-        return ""
-    for release in answer:
-        if release.version == installed and release.yanked:
-            reason = f": {release.yanked_reason}" if release.yanked_reason else ""
-            return f"{installed} was yanked{reason}"
-    return ""
+        return None
+    release = next((release for release in answer if release.version == installed), None)
+    if release is None:
+        return None
+    reason = f": {release.yanked_reason}" if release.yanked_reason else ""
+    return f"{installed} was yanked{reason}" if release.yanked else ""
 
 
 def _is_same_result(first: ProjectResult | None, second: ProjectResult | None) -> bool:

@@ -24,7 +24,9 @@ def service(garden: Demo) -> PackageService:
 
 @pytest.fixture
 def file(service: PackageService) -> Path:
-    return service.prefix / "pkgwidgets.toml"
+    file = service.prefix / "pkgwidgets.toml"
+    file.unlink(missing_ok=True)  # the demo's own settings
+    return file
 
 
 def test_every_plan_obeys_a_hold(service: PackageService) -> None:

@@ -82,7 +82,7 @@ def test_project_page_has_the_fields_of_pep_691(client: Client) -> None:
     page = reply.json
     files = {file["filename"]: file for file in page.pop("files")}
     assert page == {
-        "meta": {"api-version": "1.1"},
+        "meta": {"api-version": "1.4"},
         "name": "pea-pod",
         "versions": ["1.9", "1.10"],
     }
