@@ -9,7 +9,7 @@ from typing import Any
 from pkgwidgets.core.kernels import Kernel, Restart
 from pkgwidgets.core.packages import VersionStep
 from pkgwidgets.core.plans import Change, ChangeKind, HeldBack, Plan
-from pkgwidgets.core.text import count_noun, format_size, shorten_names
+from pkgwidgets.core.text import capitalize_first, count_noun, format_size, shorten_names
 from pkgwidgets.core.versions import version_step
 
 from .change_text import change_reason
@@ -34,7 +34,10 @@ def plan_payload(plan: Plan) -> dict[str, Any]:
         "word": restart_heading(plan.restart),
         "others": other_kernels_text(plan.kernels) if plan else "",
         "footer": _footer(plan),
-        "warnings": [f"{text}." for text in plan.change_warnings],
+        "warnings": [
+            *(f"{capitalize_first(str(hold))}." for hold in plan.holds),
+            *(f"{text}." for text in plan.change_warnings),
+        ],
         "commands": list(plan.commands),
         "empty": not plan,
     }

@@ -51,7 +51,9 @@ def fix_titles(names: Sequence[str] | None) -> RequestTitles:
 def undo_titles(transaction: Transaction, history: Sequence[Transaction]) -> RequestTitles:
     """Return the titles of an undo; `history` tells whether it is a redo."""
     is_redo = is_undo(transaction, history)
-    names = format_names([change.name for change in transaction.changes])
+    names = format_names(
+        [*(change.name for change in transaction.changes), *(h.name for h in transaction.holds)]
+    )
     return RequestTitles(
         plan=f"{undo_label(is_undo=is_redo)}: {names}",
         progress=f"{'Redoing' if is_redo else 'Undoing'}: {names}",
