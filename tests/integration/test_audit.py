@@ -250,3 +250,24 @@ def test_path_with_a_tilde_is_the_home(
     (garden.folder / "advisories").rename(tmp_path / "records")
     monkeypatch.setenv("HOME", str(tmp_path))
     assert len(service.values.audit(sources=["~/records"]).findings) == 2
+
+
+def test_fix_may_be_younger_than_the_minimum_age_and_its_plan_says_so(
+    service: PackageService, garden: Demo
+) -> None:
+    file = service.prefix / "pkgwidgets.toml"
+    with file.open("a", encoding="utf-8") as settings:
+        settings.write('\n[min-age]\nage = "9999999d"\n')  # all releases are too young
+    assert service.plan_upgrade().pins == ()
+    plan = service.plan_fix("seedshelf")
+    assert plan.pins == ("seedshelf==1.4.2",)
+    (note,) = (note for note in plan.notes if "passes the minimum age of 9999999d" in note)
+    assert ": it fixes " in note
+
+
+def test_hold_forbids_a_safe_version(service: PackageService) -> None:
+    service.hold("seedshelf", "<1.4.2", reason="charts")
+    row = service.check_advisories().set_index("package").loc["seedshelf"]
+    assert pd.isna(row["safe_version"])
+    assert "charts" in row["blocked_by"]
+    assert not service.plan_fix("seedshelf")
