@@ -36,6 +36,8 @@ _JSON_TYPES = {
     "origin": _TEXT,
     "summary": _TEXT,
     "links": _PAIRS,
+    "project_status": _OPTIONAL_TEXT,
+    "yanked": _OPTIONAL_TEXT,
     "license": _TEXT,
     "error": _OPTIONAL_TEXT,
     "failed_change": _TEXT,
