@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+BYTECODE_FOLDER = ".bytecode"
+"""The folder in a stage for the bytecode that its import check compiles; it is not installed."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ImportResult:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 from fakes import Oracle
 
 from pkgwidgets.backends.sandbox import new_files
-from pkgwidgets.core.errors import Cancelled
+from pkgwidgets.core.errors import Cancelled, VerificationFailed
 from pkgwidgets.core.events import Event
 from pkgwidgets.core.interfaces import Backend
 from pkgwidgets.demo import Demo
@@ -23,15 +24,17 @@ here = Path(__file__).parent
 (here / "hash_seed.txt").write_text("seed")
 (here / "made" / "deeper").mkdir(parents=True, exist_ok=True)
 (here / "made" / "deeper" / "cache.json").write_text("{}")
+(here / "__pycache__").mkdir(exist_ok=True)
+(here / "__pycache__" / "f-1.py311.nbi").write_text("an index of numba")
 (here / "new.tmp").write_text("whole")
 (here / "new.tmp").rename(here / "renamed.txt")
 """
 
 
 def without_bytecode(garden: Demo) -> list[Path]:
-    """Return all paths of site-packages but the compiled ones."""
+    """Return all paths of site-packages but bytecode and its folders."""
     paths = sorted(garden.site_packages.rglob("*"))
-    return [path for path in paths if "__pycache__" not in path.parts]
+    return [path for path in paths if path.suffix != ".pyc" and path.name != "__pycache__"]
 
 
 def test_files_that_a_module_creates_are_removed(backend: Backend, garden: Demo) -> None:
@@ -81,6 +84,32 @@ def test_undo_ends_with_the_old_tree_though_the_new_version_writes(
     before = tree(garden.folder / "env")
     apply.apply_plan(backend, plan_upgrade(backend, "pergola"))
     apply.apply_plan(backend, plan_undo(backend))
+    assert tree(garden.folder / "env") == before
+
+
+def test_rollback_removes_caches_that_another_process_wrote(
+    backend: Backend, garden: Demo, tree: Oracle
+) -> None:
+    """As numba's compiled code, of a version whose import fails only where it is installed."""
+    code = """
+import os
+from pathlib import Path
+here = Path(__file__).parent
+(here / "__pycache__").mkdir(exist_ok=True)
+os.system(f"echo compiled > {here}/__pycache__/f-1.py311.nbi")
+if ".pkgwidgets" not in here.parts:
+    raise ImportError("not here")
+"""
+    for version, text in (("1.0", ""), ("2.0", code)):
+        files = {"pergola/__init__.py": f"{text}x = {version!r}\n"}
+        wheel = BuiltWheel(name="pergola", version=version, files=files)
+        garden.index.publish(wheel)
+        if version == "1.0":
+            apply.apply_plan(backend, plan_install(backend, "pergola==1.0"))
+    shutil.rmtree(garden.site_packages / "pergola" / "__pycache__")
+    before = tree(garden.folder / "env")
+    with pytest.raises(VerificationFailed, match="not here"):
+        apply.apply_plan(backend, plan_upgrade(backend, "pergola"))
     assert tree(garden.folder / "env") == before
 
 

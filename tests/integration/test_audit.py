@@ -267,7 +267,7 @@ def test_fix_may_be_younger_than_the_minimum_age_and_its_plan_says_so(
 
 def test_hold_forbids_a_safe_version(service: PackageService) -> None:
     service.hold("seedshelf", "<1.4.2", reason="charts")
-    row = service.check_advisories().set_index("package").loc["seedshelf"]
-    assert pd.isna(row["safe_version"])
-    assert "charts" in row["blocked_by"]
+    (row,) = service.values.audit("seedshelf").findings
+    assert row.safe_version is None
+    assert "charts" in row.blocked_by
     assert not service.plan_fix("seedshelf")

@@ -237,7 +237,7 @@ def completions(shell: InteractiveShell, line: str) -> list[str]:
 def test_completion_offers_verbs(shell: InteractiveShell) -> None:
     assert completions(shell, "%packages ") == list(grammar.verbs(magic=True))
     assert completions(shell, "%packages up") == ["updates", "upgrade"]
-    assert completions(shell, "x = 1\n%packages un") == ["uninstall", "undo"]
+    assert completions(shell, "x = 1\n%packages un") == ["uninstall", "unhold", "undo"]
 
 
 def test_completion_offers_names_not_given_yet(shell: InteractiveShell) -> None:

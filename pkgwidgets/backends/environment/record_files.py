@@ -16,6 +16,7 @@ from pkgwidgets.core.environment import Distribution, Unreadable
 from pkgwidgets.core.errors import EnvironmentRefused
 from pkgwidgets.core.interfaces import Environment
 from pkgwidgets.core.plans import Plan
+from pkgwidgets.core.preparations import BYTECODE_FOLDER
 
 from . import edited_files, file_effects, leftovers, provided_modules, record, record_paths
 from .installed_environment import DATA_FOLDER, InstalledEnvironment
@@ -28,6 +29,10 @@ _UNHASHED_FILES = (*record.INSTALLER_FILES, "RECORD.jws", "RECORD.p7s")
 def _folds_case(prefix: Path) -> bool:
     """Return whether the file system takes `A` and `a` for one name."""
     return (prefix / DATA_FOLDER).exists() and (prefix / DATA_FOLDER.upper()).exists()
+
+
+def _is_bytecode(folder: str, stage: Path) -> bool:
+    return folder.startswith(f"{stage}/{BYTECODE_FOLDER}")
 
 
 class RecordFiles:
@@ -76,7 +81,8 @@ class RecordFiles:
         A wheel may contain empty folders. RECORD does not list them, but they are installed.
         """
         prefix = str(self._environment.interpreter.prefix)
-        staged = (folder for folder, _, _ in os.walk(stage))
+        # The bytecode that an import check compiles lies in the stage, too, and is not installed.
+        staged = (path for path, _, _ in os.walk(stage) if not _is_bytecode(path, stage))
         live = (f"{prefix}{folder[len(str(stage)) :]}" for folder in staged)
         return frozenset(Path(folder) for folder in live if not os.path.lexists(folder))
 

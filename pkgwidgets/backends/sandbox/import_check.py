@@ -22,13 +22,11 @@ from pkgwidgets.core.interfaces import (
     is_untried,
     no_report,
 )
+from pkgwidgets.core.preparations import BYTECODE_FOLDER
 
 from . import bytecode, probes
 from .import_steps import UNFINISHED, ReportedSteps
 from .new_files import new_files_removed
-
-_BYTECODE_FOLDER = ".bytecode"
-"""The folder in a stage for the bytecode that its import check compiles."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -151,7 +149,7 @@ class SubprocessImportChecker:
 
     def keep_bytecode(self, stage: Path) -> None:
         """Move the bytecode in the stage to the installed sources."""
-        bytecode.keep_bytecode(stage / _BYTECODE_FOLDER, stage, self._interpreter.prefix)
+        bytecode.keep_bytecode(stage / BYTECODE_FOLDER, stage, self._interpreter.prefix)
 
     def _try_alone(
         self,
@@ -205,7 +203,7 @@ class SubprocessImportChecker:
 
     def _task(self, overlay: _Overlay, seconds: float) -> dict[str, Any]:
         staged = overlay.staged
-        bytecode_folder = staged / _BYTECODE_FOLDER if staged is not None else None
+        bytecode_folder = staged / BYTECODE_FOLDER if staged is not None else None
         roots = [f"{root}/" for root in (staged, self._interpreter.prefix) if root is not None]
         return {
             "timeout_seconds": seconds,

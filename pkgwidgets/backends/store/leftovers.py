@@ -43,7 +43,15 @@ def drop_bytecode(sources: Iterable[str]) -> None:
 
 
 def drop_caches(folder: str) -> None:
-    """Delete the `__pycache__` folders in a folder, and the folders that are or become empty."""
+    """Delete the `__pycache__` folders in a folder, and the folders that are or become empty.
+
+    A `__pycache__` folder is deleted with all its content: libraries such as numba keep compiled
+    code there, too.
+    """
+    if os.path.basename(folder) == "__pycache__":  # noqa: PTH119 - the paths are texts here
+        with contextlib.suppress(OSError):
+            filesystem.remove_tree(Path(folder))
+        return
     for parent, folders, _ in os.walk(folder, topdown=False):
         with contextlib.suppress(OSError):
             for name in folders:

@@ -1,8 +1,10 @@
 """Note the files and folders that imported modules create in the environment.
 
 A part of other scripts, put before them as text. An audit hook (PEP 578) sees what Python creates;
-not what libraries in C and other programs do. Bytecode is left out: it belongs there. The notes
-are a JSON text per line in a file beside the task, so they outlive a process that is killed.
+not what libraries in C and other programs do. Bytecode (`a.pyc`, `a.pyc.123`) is left out.
+
+The notes are a JSON text per line in a file beside the task, so they outlive a process that is
+killed.
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ def note_new_files() -> None:
     exists, real_path, absolute = os.path.lexists, os.path.realpath, os.path.abspath
 
     def is_new(path: str) -> bool:
-        if path.endswith(".pyc") or "__pycache__" in path or exists(path):
+        if ".pyc" in os.path.basename(path) or path.endswith("__pycache__") or exists(path):
             return False
         return path.startswith(prefix) and not path.startswith(apart)
 
