@@ -107,10 +107,11 @@ MUTATIONS = {
         test="integration/test_breakages.py::test_new_release_is_tried",
     ),
     "all packages of a refused plan are blamed": Mutation(
-        file="operations/package_rows.py",
-        code="        if blamed and name not in blamed:\n",
-        instead="        if False:\n",
-        test="integration/test_breakages.py::test_only_the_blamed_packages_are_marked",
+        file="core/failed_changes.py",
+        code="if len(requested) == 1}",
+        instead="if requested}",
+        test="unit/test_inventory.py"
+        "::test_failure_of_one_of_several_requested_packages_is_noted_nowhere",
     ),
     "an undo parses all code": Mutation(
         file="backends/environment/record_files.py",
@@ -338,8 +339,8 @@ MUTATIONS = {
     ),
     "bad wheels: nothing is tried beside the environment": Mutation(
         file="operations/apply.py",
-        code="    if failing:\n        is_for_everything",
-        instead="    if False:\n        is_for_everything",
+        code="    if failing:\n        named",
+        instead="    if False:\n        named",
         test="faults/test_bad_wheels.py"
         "::test_bad_upgrade_is_explained_and_leaves_the_environment_unchanged[1 import raises]",
     ),

@@ -15,7 +15,7 @@ from pkgwidgets.backends.http.response import RequestFailed, Response, decode_bo
 from pkgwidgets.backends.http.room import Room, decompress_in_room
 from pkgwidgets.backends.index.fetch import fetch_all
 
-SMALL, LARGE = (gzip.compress(bytes(range(256)) * size, 0) for size in (1, 1000))
+SMALL, LARGE = (gzip.compress(bytes(range(256)) * size, 0, mtime=0) for size in (1, 1000))
 MAX_BYTES = 1 << 20
 
 
@@ -68,7 +68,7 @@ def test_reader_that_stops_leaves_no_thread_waiting() -> None:
     assert not threads()
 
 
-@pytest.mark.parametrize("data", [SMALL, LARGE])
+@pytest.mark.parametrize("data", [SMALL, LARGE], ids=["small", "large"])
 def test_place_is_kept_after_an_error_until_it_is_given_back(data: bytes) -> None:
     room = Room(1)
 
