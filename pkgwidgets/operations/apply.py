@@ -276,7 +276,8 @@ def _rollback_on_error(progress: _Progress, report: Report) -> Iterator[None]:
     except BaseException as error:
         with defer_interrupts():
             with suppress(Exception):  # a rollback cannot be cancelled
-                report(Event(stage=Stage.RESTORING))
+                # An incomplete rollback is an error of its own: the log keeps what began it.
+                report(Event(stage=Stage.RESTORING, log=f"{_error_text(error)}\n"))
             if progress.is_lost:
                 lost = lost_files.end(backend, progress.transaction)
                 if isinstance(error, DiskFailed) and not lost.problems:

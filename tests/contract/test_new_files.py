@@ -11,7 +11,7 @@ from fakes import Oracle
 
 from pkgwidgets.backends.sandbox import new_files
 from pkgwidgets.core.errors import Cancelled, VerificationFailed
-from pkgwidgets.core.events import Event
+from pkgwidgets.core.events import Event, Stage
 from pkgwidgets.core.interfaces import Backend
 from pkgwidgets.demo import Demo
 from pkgwidgets.demo.wheel_builder import BuiltWheel
@@ -108,8 +108,10 @@ if ".pkgwidgets" not in here.parts:
             apply.apply_plan(backend, plan_install(backend, "pergola==1.0"))
     shutil.rmtree(garden.site_packages / "pergola" / "__pycache__")
     before = tree(garden.folder / "env")
+    events: list[Event] = []
     with pytest.raises(VerificationFailed, match="not here"):
-        apply.apply_plan(backend, plan_upgrade(backend, "pergola"))
+        apply.apply_plan(backend, plan_upgrade(backend, "pergola"), events.append)
+    assert ["not here" in event.log for event in events if event.stage is Stage.RESTORING] == [True]
     assert tree(garden.folder / "env") == before
 
 
