@@ -136,6 +136,17 @@ def connect(
     return replace(backend, worker=deferred(launcher)) if detached else backend
 
 
+def keep_own_code() -> None:
+    """Import later modules of pkgwidgets as they are now, even after their files were replaced.
+
+    For a process that lives on while others change the environment. Call it when it starts: what is
+    loaded and what is kept must be of one version.
+    """
+    from pkgwidgets.backends.worker import code_snapshot  # late: it reads all files
+
+    code_snapshot.install_finder()
+
+
 def load_all() -> None:
     """Load every module that a backend needs: from here on, its files may be replaced."""
     for name in _LATE:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from packaging.utils import NormalizedName
 
-from pkgwidgets.connect import connect, other_kernels
+from pkgwidgets.connect import connect, keep_own_code, other_kernels
 from pkgwidgets.core import restart
 from pkgwidgets.core.deprecation import warn_renamed
 from pkgwidgets.core.errors import InvalidRequest, PkgwidgetsError
@@ -55,6 +55,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from pkgwidgets.operations.culprit_search import CulpritSearchResult
+
+# A service imports most modules when it first needs them; another notebook may upgrade pkgwidgets
+# before that.
+keep_own_code()
 
 # The methods that return DataFrames import `frames`: loading pandas takes longer than a listing.
 # Code that asks for `values` never waits for it.

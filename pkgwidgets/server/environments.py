@@ -15,7 +15,7 @@ from jupyter_core.utils import ensure_async
 from jupyter_server.gateway.managers import GatewayKernelSpecManager
 from packaging.utils import NormalizedName
 
-from pkgwidgets.connect import connect, other_kernels
+from pkgwidgets.connect import connect, keep_own_code, other_kernels
 from pkgwidgets.core.errors import EnvironmentRefused, InvalidRequest
 from pkgwidgets.core.interfaces import Backend, OtherKernels
 from pkgwidgets.core.kernels import Kernel
@@ -49,6 +49,7 @@ class Environments:
     """Find the backend of a kernel's environment."""
 
     def __init__(self, kernel_specs: Any, kernel_manager: Any, session_manager: Any) -> None:
+        keep_own_code()  # a notebook may upgrade pkgwidgets while the server runs
         self._kernel_specs = kernel_specs
         self._kernel_manager = kernel_manager
         self._session_manager = session_manager

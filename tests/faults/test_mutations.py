@@ -536,6 +536,13 @@ MUTATIONS = {
         test="contract/test_import_surroundings.py"
         "::test_modules_see_the_variables_of_the_asking_process_without_credentials",
     ),
+    "upgraded ourselves: a notebook keeps its code only when it starts a plan": Mutation(
+        file="notebook/service.py",
+        code="\nkeep_own_code()\n",
+        instead="\n",
+        test="worker/test_code_snapshot.py"
+        "::test_process_that_lives_on_imports_every_module_of_its_version[notebook]",
+    ),
     "upgraded ourselves: what is imported late is of the other version": Mutation(
         file="backends/worker/code_snapshot.py",
         code="    sys.meta_path.insert(0, _Finder)",

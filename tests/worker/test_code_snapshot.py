@@ -15,12 +15,15 @@ import pytest
 import pkgwidgets
 from pkgwidgets.backends.worker.code_snapshot import CodeSnapshot
 
-_PROCESS = """
-import sys
-sys.path.insert(0, sys.argv[1])
+_WITH_FINDER = """
 from pkgwidgets.backends.worker import code_snapshot
 from pkgwidgets.connect import recovery_archive
 code_snapshot.install_finder()
+"""
+_PROCESS = """
+import sys
+sys.path.insert(0, sys.argv[1])
+exec(sys.argv[2])
 print("ready", flush=True)
 for line in sys.stdin:
     try:
@@ -50,9 +53,9 @@ def replace_files(site: Path) -> None:
 class Process:
     """A process that has loaded a part of pkgwidgets and executes lines of code."""
 
-    def __init__(self, site: Path) -> None:
+    def __init__(self, site: Path, start: str = _WITH_FINDER) -> None:
         self._child = subprocess.Popen(
-            [sys.executable, "-c", _PROCESS, str(site)],
+            [sys.executable, "-c", _PROCESS, str(site), start],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -83,6 +86,41 @@ def process(site: Path) -> Iterator[Process]:
         yield started
     finally:
         started.end()  # also where the test fails
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        pytest.param("from pkgwidgets import PackageService", id="notebook"),
+        pytest.param(
+            "from pkgwidgets.server.environments import Environments; Environments(0, 0, 0)",
+            id="server",
+        ),
+    ],
+)
+def test_process_that_lives_on_imports_every_module_of_its_version(site: Path, start: str) -> None:
+    """Nothing but its start was loaded when another notebook upgraded pkgwidgets."""
+    started = Process(site, start)
+    try:
+        assert started.read_line() == "ready"
+        replace_files(site)
+        panel = "import pkgwidgets.widgets.panel, pkgwidgets.connect as c; c.load_all()"
+        assert started.execute(f"{panel}; print('loaded', flush=True)") == "loaded"
+        service = "from pkgwidgets import PackageService; service = PackageService()"
+        listed = "print('pandas' in service.get_packages().index, flush=True)"
+        assert started.execute(f"{service}; {listed}") == "True"
+    finally:
+        started.end()
+
+
+def test_module_beside_unchanged_files_needs_no_copy(site: Path) -> None:
+    ours = CodeSnapshot(site / "pkgwidgets")
+    (site / "pkgwidgets" / "widgets" / "static" / "panel.css").write_bytes(b"/* another */")
+    assert ours.package("core") == site / "pkgwidgets"
+    assert ours.package("backends/index") == site / "pkgwidgets"
+    # A widget reads its style when it is imported.
+    assert (ours.package("widgets") / "widgets" / "static" / "panel.css").stat().st_size > 20
+    assert ours.package() != site / "pkgwidgets"
 
 
 def test_late_import_is_of_the_loaded_version(process: Process, site: Path) -> None:

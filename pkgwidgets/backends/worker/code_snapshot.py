@@ -56,15 +56,20 @@ class CodeSnapshot:
         modules = (name for name in names if name.suffix == ".py" and name.stem != "__init__")
         return sorted(name.as_posix() for name in modules)
 
-    def package(self) -> Path:
+    def package(self, folder: str = "") -> Path:
         """Return the folder of the installed package, or of a copy if its files have changed.
 
-        Raises OSError if the copy cannot be written.
+        With a `folder` of the package only the files below it count. Raises OSError if the copy
+        cannot be written.
         """
-        if all(self._is_unchanged(name) for name in self._files):
+        if all(self._is_unchanged(name) for name in self._below(folder)):
             return self.installed
         with self._lock:
             return self._write_copy()
+
+    def _below(self, folder: str) -> Iterator[Path]:
+        start = os.path.join(self.installed, folder, "")  # noqa: PTH118 - at each late import
+        return (name for name, path in self._paths.items() if path.startswith(start))
 
     def _is_unchanged(self, name: Path) -> bool:
         path = self._paths[name]
@@ -98,10 +103,12 @@ class _Finder:
         """Search in the copy if there is one; a reload gets the installed module."""
         if not name.startswith(f"{_PACKAGE_NAME}.") or not _is_current_package():
             return None
-        package = CURRENT.package() if target is None else CURRENT.installed
+        folders = name.split(".")[1:-1]
+        # A module reads files in its folder and below: what else has changed does not matter.
+        package = CURRENT.package("/".join(folders)) if target is None else CURRENT.installed
         if target is None and package == CURRENT.installed:
             return None
-        return PathFinder.find_spec(name, [str(package.joinpath(*name.split(".")[1:-1]))])
+        return PathFinder.find_spec(name, [str(package.joinpath(*folders))])
 
 
 def _is_current_package() -> bool:

@@ -115,7 +115,6 @@ class WorkerLauncher:
         self._limits = limits
         self._folder = folder
         self._entry_point = entry_point
-        code_snapshot.install_finder()
 
     def start(self, plan: Plan, requested_by: str = "") -> str:
         """Start the worker, wait until the transaction has begun, and return its id.
