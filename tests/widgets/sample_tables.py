@@ -65,11 +65,13 @@ def show_source(notebook: Notebook, source: str) -> Locator:
     """Run code in the notebook's only cell, and return its output."""
     notebook.rewrite(0, source)
     output = notebook.run(0, wait=True)
-    output.locator("section.pkgw").first.wait_for()
+    output.locator("section.pkgw:visible").first.wait_for()
     return output
 
 
 def kernel_messages(notebook: Notebook) -> list[dict[str, object]]:
-    """Return the messages that the kernel received."""
+    """Return the messages that the kernel received, without the ids of the clicks."""
     messages: list[dict[str, object]] = notebook.ask("import json; print(json.dumps(messages))")
+    clicks = [message.pop("click") for message in messages if "click" in message]
+    assert len(clicks) == len(set(clicks))  # each click came once
     return messages

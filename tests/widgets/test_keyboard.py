@@ -93,6 +93,8 @@ def test_space_selects_enter_opens_and_escape_closes_a_row(
     expect(row.get_by_role("link", name="Home")).to_be_visible()
     assert press(notebook, "End") == ["pod-0001", "detail"]
     press(notebook, "Home", *["ArrowRight"] * 8)
+    expect(row.get_by_role("link", name="Change log")).to_be_focused()
+    press(notebook, "ArrowRight")
     expect(row.get_by_role("link", name="Home")).to_be_focused()
     assert press(notebook, "ArrowDown") == ["pod-0002", "name"]
     press(notebook, "ArrowUp", "Escape")
