@@ -97,20 +97,24 @@ def test_new_process_uses_the_rows_of_the_last_check(garden: Demo) -> None:
 
 
 def test_rows_need_neither_the_http_client_nor_msgspec(garden: Demo) -> None:
-    inventory.check_for_updates(connected(garden))
+    """Both are processes of their own: what this one remembers of a Python may be older."""
+    make_fresh = "from pkgwidgets.backends.index import simple; simple._freshness = lambda _: 600.0"
     code = (
         "import sys, time\n"
         "from pkgwidgets.connect import connect\n"
         "from pkgwidgets.backends.environment import environment_stat_key as keys\n"
         "keys.time_ns = lambda: time.time_ns() + 5 * 10**9\n"
+        "exec(sys.argv[3])\n"
         "from pkgwidgets.operations import inventory\n"
         "rows = inventory.check_for_updates(connect(sys.argv[1], sys.argv[2]))\n"
         "print(len(rows), [n for n in ('requests', 'urllib3', 'griffe') if n in sys.modules])"
     )
-    asked = len(garden.index.requests)
     argv = [sys.executable, "-c", code, str(garden.python), garden.index_url]
-    done = subprocess.run(argv, check=True, capture_output=True, text=True)
-    assert done.stdout.strip() == "11 []"
+    first = subprocess.run([*argv, make_fresh], check=True, capture_output=True, text=True)
+    assert first.stdout.strip() == "11 ['requests', 'urllib3']"
+    asked = len(garden.index.requests)
+    second = subprocess.run([*argv, ""], check=True, capture_output=True, text=True)
+    assert second.stdout.strip() == "11 []"
     assert len(garden.index.requests) == asked
 
 
