@@ -55,7 +55,9 @@ def test_frame_has_the_documented_columns(service: PackageService) -> None:
         "as_of": "datetime64[ns, UTC]",
         "error": "string",
     }
-    shown = frame[["package", "severity", "safe_version", "blocked_by"]].fillna("none")
+    shown = (
+        frame[["package", "severity", "safe_version", "blocked_by"]].astype(object).fillna("none")
+    )
     assert shown.to_numpy().tolist() == [
         ["seedshelf", "high", "1.4.2", ""],
         ["raintable", "medium", "none", "allotboard (raintable<3)"],
