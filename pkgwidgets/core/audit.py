@@ -22,7 +22,8 @@ class AuditRow:
 
     id: NormalizedName
     name: str
-    version: Version
+    version: Version | None
+    """None if the metadata of the installed package cannot be read."""
     advisory: str | None = None
     aliases: tuple[str, ...] = ()
     severity: str = ""

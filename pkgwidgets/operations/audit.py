@@ -75,7 +75,7 @@ def _unreadable(
     for name, distribution in installed.items() if names is None else ():
         if isinstance(distribution, Unreadable):
             reason = f"its metadata cannot be read: {distribution.reason}"
-            yield AuditRow(id=name, name=name, version=Version("0"), error=reason)
+            yield AuditRow(id=name, name=name, version=None, error=reason)
 
 
 def _rows(

@@ -22,7 +22,7 @@ def table(audit: Audit) -> TextTable:
 def _table_row(row: AuditRow) -> tuple[str, ...]:
     return (
         row.name,
-        str(row.version),
+        _text(row.version),
         row.advisory or "unknown",
         row.severity,
         _text(row.fixed_in),
@@ -49,7 +49,7 @@ def payload(row: AuditRow) -> dict[str, Any]:
     return {
         "id": row.id,
         "name": row.name,
-        "version": str(row.version),
+        "version": _text(row.version) or None,
         "advisory": row.advisory,
         "aliases": list(row.aliases),
         "severity": row.severity or None,
@@ -78,7 +78,7 @@ def sarif(audit: Audit, version: str) -> dict[str, Any]:
         "rules": [_rule(row) for row in rules.values()],
     }
     unknown = [
-        {"level": "warning", "message": {"text": f"{row.name} {row.version}: {row.error}"}}
+        {"level": "warning", "message": {"text": f"{row.name} {_text(row.version)}: {row.error}"}}
         for row in audit.unknown
     ]
     run = {

@@ -114,8 +114,8 @@ _SERVER_PROPERTIES: dict[str, dict[str, Schema]] = {
 _SERVER_SCHEMAS: dict[str, Schema] = {
     "Advisory": {
         **required_object(
-            **dict.fromkeys(("id", "name", "version", "summary", "effect"), TEXT),
-            **dict.fromkeys(("advisory", "severity", "fixed_in"), MAYBE_TEXT),
+            **dict.fromkeys(("id", "name", "summary", "effect"), TEXT),
+            **dict.fromkeys(("version", "advisory", "severity", "fixed_in"), MAYBE_TEXT),
             aliases=TEXTS,
             links=TEXTS,
             safe_version={

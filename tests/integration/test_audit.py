@@ -167,6 +167,17 @@ def test_editable_package_is_not_sent(service: PackageService, garden: Demo) -> 
     assert [(row.id, "editable" in row.error) for row in audit.rows] == [("seedshelf", True)]
 
 
+def test_unreadable_package_is_unknown_without_a_version(
+    service: PackageService, garden: Demo
+) -> None:
+    (garden.site_packages / "frostcall-1.9.3.dist-info" / "METADATA").write_text("Name: \n")
+    (row,) = service.values.audit().unknown
+    assert (row.name, row.version) == ("frostcall", None)
+    assert "cannot be read" in row.error
+    frame = service.check_advisories()
+    assert frame.loc[frame["package"] == "frostcall", "version"].isna().all()
+
+
 def test_nothing_is_sent_before_the_user_agreed(service: PackageService, garden: Demo) -> None:
     with OsvServer([]) as server:
         with pytest.raises(SourceNotAgreed, match="names and versions"):

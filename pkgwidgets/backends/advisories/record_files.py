@@ -44,6 +44,7 @@ class RecordFiles:
         """Answer from the files, which are read again if they changed; see `AdvisorySource`."""
         try:
             index, as_of = self._index()
+        # zipfile raises the last two for encrypted members and unknown compressions.
         except (OSError, zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
             reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
             failure = AdvisoriesUnavailable(self.address, reason)
