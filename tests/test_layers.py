@@ -54,7 +54,11 @@ MAY_IMPORT = {
         *("core", "analysis", "presentation", "operations", "connect", "commands", "notebook"),
     ),
     "server/": ("core", "presentation", "operations", "connect", "commands", "server"),
-    "widgets/": ("core", "analysis", "presentation", "notebook.service", "widgets"),
+    "cluster/": (
+        *("core", "presentation", "operations", "connect", "cluster"),
+        *("notebook.progress_bar", "notebook.styled_frames"),
+    ),
+    "widgets/": ("core", "analysis", "presentation", "notebook.service", "cluster", "widgets"),
     "demo/": ("demo",),
     # The rest of the demo is an environment and an index; this shows pkgwidgets on them.
     "demo/terminal.py": ("core", "presentation", "operations", "connect", "demo"),
@@ -108,7 +112,8 @@ ONLY_IN = {
     "psutil": ("backends/processes/process_info.py",),
     "requests": ("backends/http/client.py",),
     "msgspec": ("core/json_values.py", "backends/index/", "backends/worker/launcher.py", "server/"),
-    "pandas": ("notebook/",),
+    "pandas": ("notebook/", "cluster/"),
+    "distributed": ("cluster/",),
     "ipywidgets": ("widgets/",),
     "anywidget": ("widgets/",),
     "traitlets": ("widgets/",),
