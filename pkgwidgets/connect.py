@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from datetime import datetime
 from functools import cache, partial
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pkgwidgets.backends.environment import interpreter as interpreter_module
 from pkgwidgets.backends.environment.installed_environment import DATA_FOLDER, InstalledEnvironment
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from pkgwidgets.backends.config.policy_file import PolicyFile
     from pkgwidgets.backends.environment.bystanders import RecordAffectedDistributions
     from pkgwidgets.backends.environment.record_files import RecordFiles
+    from pkgwidgets.backends.history.cluster_records import ClusterRecordFiles
+    from pkgwidgets.backends.history.permits import FolderPermits
     from pkgwidgets.backends.index.last_check import FileLastCheck
     from pkgwidgets.backends.index.multi import MultiIndex
     from pkgwidgets.backends.installer.uv import UvInstaller
@@ -75,6 +77,7 @@ _LATE = (
 # Only this file names entry points and files. The backends that start or pack them get the names
 # as arguments, because an import would point up.
 _WORKER = "pkgwidgets.worker"
+_LEADER = "pkgwidgets.cluster.leader"
 _RECOVERY = "pkgwidgets.recover"
 _UNDO_MODULES = (_WORKER, _RECOVERY, "pkgwidgets.notebook.service")
 _INSTALLATION = repr(filesystem.change_key(__file__))
@@ -203,6 +206,48 @@ def notebook_files() -> CodeFiles:
     from pkgwidgets.backends.sources.code_files import DiskCodeFiles
 
     return DiskCodeFiles()
+
+
+def commit_permits(backend: Backend) -> FolderPermits:
+    """Return the permits of the changes of a cluster that may commit in an environment."""
+    from pkgwidgets.backends.history.permits import FolderPermits
+
+    return FolderPermits(backend.journal.folder("-").parent.parent)
+
+
+def cluster_records(folder: Path | None = None) -> ClusterRecordFiles:
+    """Return this user's records of the changes of clusters; `folder` is for tests."""
+    from pkgwidgets.backends.history.cluster_records import ClusterRecordFiles
+
+    return ClusterRecordFiles(folder)
+
+
+def become_leader() -> None:
+    """Detach this process from the one that started it, so that it goes on when that one ends."""
+    from pkgwidgets.backends.processes import process
+
+    process.daemonize()
+
+
+def leader_command(python: str) -> list[str]:
+    """Return the command of a leader: it applies the plans of a cluster in one environment.
+
+    It reads a request from its standard input and writes an answer, both in JSON.
+    """
+    return [python, "-I", "-m", _LEADER]
+
+
+def remote_process(
+    argv: Sequence[str], stdin: str, seconds: float
+) -> tuple[Callable[..., Coroutine[Any, Any, Any]], tuple[Any, ...], dict[str, Any]]:
+    """Return a function of the standard library and its arguments, which run a process.
+
+    Another machine can call it by name, with any Python, and without pkgwidgets. It blocks no event
+    loop. Its result has `returncode`, `stdout` and `stderr`.
+    """
+    from pkgwidgets.backends.processes import process
+
+    return process.remote_call(argv, stdin, seconds)
 
 
 def recovery_archive() -> bytes:

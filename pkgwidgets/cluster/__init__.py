@@ -1,1 +1,44 @@
 """One plan for the environments of a cluster: each gets every change, or none does."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False  # as `typing` has it, which takes a while to load
+if TYPE_CHECKING:
+    from typing import Any
+
+    from .errors import ClusterFailed, ClusterRefused, ClusterUnfinished, EnvironmentUnreachable
+    from .service import ClusterService
+    from .values import ClusterPlan, ClusterTransaction
+
+__all__ = [
+    "ClusterFailed",
+    "ClusterPlan",
+    "ClusterRefused",
+    "ClusterService",
+    "ClusterTransaction",
+    "ClusterUnfinished",
+    "EnvironmentUnreachable",
+]
+
+_VALUES = ("ClusterPlan", "ClusterTransaction")
+
+
+def __getattr__(name: str) -> Any:
+    # Loaded on first use: leaders import this package, and need neither Dask nor pandas.
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name == "ClusterService":
+        return _load_service()
+    from . import errors, values
+
+    return getattr(values if name in _VALUES else errors, name)
+
+
+def _load_service() -> type[ClusterService]:
+    from importlib.util import find_spec
+
+    if find_spec("distributed") is None:
+        raise ImportError('ClusterService needs Dask: `pip install "pkgwidgets[dask]"`')
+    from .service import ClusterService
+
+    return ClusterService

@@ -63,6 +63,8 @@ class ApplyLimits:
     prepare_seconds: float = 1800.0
     commit_seconds: float = 900.0
     revert_seconds: float = 900.0
+    drain_seconds: float = 600.0
+    """How long to wait for the tasks that workers run."""
     revert_attempts: int = 4
     pause_seconds: float = 2.0
     """The time before an undo is tried again; it doubles each time."""

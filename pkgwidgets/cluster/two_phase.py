@@ -45,6 +45,7 @@ class Settlement:
 class TwoPhaseApply:
     """One apply on some environments. `log` gets each step before it begins.
 
+    `before_commit` is awaited once all are prepared; if it fails, nothing is committed.
     A failure, a timeout or `stop` undoes what was committed. What a lost client leaves, a later one
     ends: `revert` always can, and `finish` if `log` has COMMITTING and not REVERTING.
     """
@@ -56,11 +57,14 @@ class TwoPhaseApply:
         *,
         limits: ApplyLimits | None = None,
         report: Report = no_report,
+        before_commit: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._participants = sorted(participants, key=lambda participant: participant.id)
         self._log = log
         self._limits = limits or ApplyLimits()
-        self._report = report
+        self.report = report
+        """Gets an `EnvironmentEvent` for each step of each environment."""
+        self._before_commit = before_commit
         self._forward: asyncio.Task[None] | None = None
         self._is_stopped = False
 
@@ -128,6 +132,8 @@ class TwoPhaseApply:
         )
 
     async def _commit(self) -> None:
+        if self._before_commit is not None:
+            await self._before_commit()
         for wave in waves(self._participants):
             await self._call_all(
                 wave,
@@ -188,7 +194,7 @@ class TwoPhaseApply:
     def _tell(self, participant: Participant, stage: Stage, word: str) -> None:
         text = f"{participant.id}: {word}"
         with suppress(Cancelled):  # `stop` is the way to cancel an apply
-            self._report(EnvironmentEvent(stage=stage, text=text, environment=participant.id))
+            self.report(EnvironmentEvent(stage=stage, text=text, environment=participant.id))
 
 
 class _Failed(Exception):

@@ -104,6 +104,8 @@ class ClusterPlan:
 
     requested: tuple[str, ...]
     plans: tuple[tuple[str, Plan], ...]
+    undoes: str = ""
+    """The id of the change that it undoes."""
     id: str = field(init=False)
 
     def __post_init__(self) -> None:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
-from typing import IO
+from typing import IO, Any
 
 from pkgwidgets.core.errors import EnvironmentRefused
 from pkgwidgets.core.redaction import redact
@@ -216,6 +217,26 @@ def start(argv: Sequence[str], *, stdin: str, cwd: Path) -> DetachedProcess:
     with suppress(BrokenPipeError), os.fdopen(input_writer, "wb") as stream:
         stream.write(stdin.encode())
     return started
+
+
+def remote_call(
+    argv: Sequence[str], stdin: str, seconds: float
+) -> tuple[Callable[..., Coroutine[Any, Any, Any]], tuple[Any, ...], dict[str, Any]]:
+    """Return a function and its arguments with which another machine runs a process.
+
+    All are of the standard library, so that they can be sent by name. The process has its own
+    session and outlives the one that runs it. The function raises `subprocess.TimeoutExpired`
+    after `seconds`; what was started may go on.
+    """
+    options = {
+        "input": stdin,
+        "capture_output": True,
+        "text": True,
+        "timeout": seconds,
+        "start_new_session": True,
+        "cwd": "/",
+    }
+    return asyncio.to_thread, (subprocess.run, list(argv)), options
 
 
 def daemonize() -> None:

@@ -1,0 +1,171 @@
+"""The leader: a process that reads, plans and applies in one environment of a cluster.
+
+`python -m` starts it on the environment's host. It reads one request and writes one answer, both as
+a line of JSON. It goes on when the process that started it ends.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from time import monotonic, sleep
+from typing import Any, TypeVar
+
+from pkgwidgets.connect import become_leader, commit_permits, connect
+from pkgwidgets.core.errors import (
+    Cancelled,
+    EnvironmentBusy,
+    InvalidRequest,
+    PkgwidgetsError,
+    WorkerFailed,
+)
+from pkgwidgets.core.events import Event
+from pkgwidgets.core.history import in_force
+from pkgwidgets.core.interfaces import Backend
+from pkgwidgets.core.plan_json import plan_from_json, plan_to_json
+from pkgwidgets.core.redaction import redact
+from pkgwidgets.core.transactions import Transaction
+from pkgwidgets.operations import planning, preparation, recovery
+from pkgwidgets.operations.apply import apply_plan
+
+from . import messages
+from .survey import survey
+
+_BUSY_SECONDS = 600.0
+"""How long to wait for another process that changes the environment."""
+_POLL_SECONDS = 0.1
+
+_Request = Mapping[str, Any]
+_Result = TypeVar("_Result")
+
+
+def main() -> None:
+    """Answer the request on the standard input, and end at once."""
+    # Packages and installers may print: only the answer is on the standard output.
+    output = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        answer = messages.success(_answer(json.loads(sys.stdin.read())))
+    except PkgwidgetsError as error:
+        answer = messages.failure(error)
+    except Exception as error:
+        answer = messages.failure(WorkerFailed("", redact(repr(error))[:500]))
+    data = answer.encode()
+    with suppress(BrokenPipeError):  # who asked is gone; what was done stays
+        while data:
+            data = data[os.write(output, data) :]
+    os._exit(0)  # a preparation ends with its process, by `atexit`: another process commits it
+
+
+def _answer(request: _Request) -> dict[str, Any]:
+    messages.check_format(request)
+    work = _WORK[request["do"]]
+    if work in (_commit, _revert):
+        become_leader()
+    backend = connect(request.get("python"), request.get("index_url"))
+    return work(backend, request)
+
+
+def _survey(backend: Backend, request: _Request) -> dict[str, Any]:
+    return survey(backend)
+
+
+def _plan(backend: Backend, request: _Request) -> dict[str, Any]:
+    arguments = request["arguments"]
+    match request["kind"]:
+        case "upgrade":
+            plan = planning.plan_upgrade(backend, **arguments)
+        case "install":
+            plan = planning.plan_install(backend, **arguments)
+        case "uninstall":
+            plan = planning.plan_uninstall(backend, **arguments)
+        case _:
+            plan = planning.plan_undo(backend, _get_applied(backend, arguments["plan"]).id)
+    return {"plan": plan_to_json(plan)}
+
+
+def _prepare(backend: Backend, request: _Request) -> dict[str, Any]:
+    preparation.prepare_plan(backend, plan_from_json(request["plan"]))
+    commit_permits(backend).grant(request["change"])
+    return {}
+
+
+def _commit(backend: Backend, request: _Request) -> dict[str, Any]:
+    """Apply a plan that is permitted; a plan that is applied already needs nothing."""
+    plan, change = plan_from_json(request["plan"]), request["change"]
+    permits = commit_permits(backend)
+
+    def check_permit(event: Event | None = None) -> None:
+        if not permits.is_granted(change):
+            raise Cancelled((event and event.transaction) or "")
+
+    def commit() -> str:
+        applied = _find_applied(backend, plan.id)
+        if applied is None:
+            check_permit()
+            applied = apply_plan(backend, plan, check_permit, by="a change of the cluster")
+        return applied.id
+
+    transaction = _when_free(commit)
+    permits.withdraw(change)
+    return {"transaction": transaction}
+
+
+def _revert(backend: Backend, request: _Request) -> dict[str, Any]:
+    """Forbid the commit of a plan, and undo it if it is applied."""
+    commit_permits(backend).withdraw(request["change"])
+
+    def recover() -> None:
+        # A leader that had the lock before may have committed. A later one misses its permit.
+        with backend.environment.locked("an undo of a change of the cluster"):
+            recovery.recover(backend)
+
+    def undo() -> bool:
+        applied = _find_applied(backend, request["plan"])
+        if applied is None:
+            return False
+        apply_plan(backend, planning.plan_undo(backend, applied.id), by="an undo of the cluster")
+        return True
+
+    _when_free(recover)
+    return {"undone": _when_free(undo)}
+
+
+def _find_applied(backend: Backend, plan: str) -> Transaction | None:
+    """Return the transaction that applied a plan and was not undone; None without one."""
+    history = in_force(backend.journal.transactions())
+    return next((entry for entry in reversed(history) if entry.plan.id == plan), None)
+
+
+def _get_applied(backend: Backend, plan: str) -> Transaction:
+    applied = _find_applied(backend, plan)
+    if applied is None:
+        raise InvalidRequest("plan", plan, "no transaction in force applied it")
+    return applied
+
+
+def _when_free(work: Callable[[], _Result]) -> _Result:
+    """Do the work, again while another process has the lock of the environment."""
+    deadline = monotonic() + _BUSY_SECONDS
+    while True:
+        try:
+            return work()
+        except EnvironmentBusy:
+            if monotonic() > deadline:
+                raise
+            sleep(_POLL_SECONDS)
+
+
+_WORK: Mapping[str, Callable[[Backend, _Request], dict[str, Any]]] = {
+    "survey": _survey,
+    "plan": _plan,
+    "prepare": _prepare,
+    "commit": _commit,
+    "revert": _revert,
+}
+
+if __name__ == "__main__":
+    main()

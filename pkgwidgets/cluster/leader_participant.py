@@ -1,0 +1,65 @@
+"""An environment of a cluster in an apply: each call starts a leader there."""
+
+from __future__ import annotations
+
+from pkgwidgets.core.plan_json import plan_to_json
+from pkgwidgets.core.plans import Plan
+
+from .environments import Leader
+from .participants import ApplyLimits
+
+
+class LeaderParticipant:
+    """One environment, with its part of the plan. `change` is the id of the apply."""
+
+    def __init__(
+        self,
+        environment: str,
+        leader: Leader,
+        plan: Plan,
+        change: str,
+        index_url: str | None,
+        limits: ApplyLimits,
+    ) -> None:
+        self._environment = environment
+        self._leader = leader
+        self._plan = plan
+        self._change = change
+        self._index_url = index_url
+        self._limits = limits
+
+    @property
+    def id(self) -> str:
+        """The id of the environment."""
+        return self._environment
+
+    async def prepare(self) -> None:
+        """Fetch and check the plan beside the environment, and permit its commit."""
+        await self._leader.ask(
+            "prepare",
+            self._limits.prepare_seconds,
+            plan=plan_to_json(self._plan),
+            change=self._change,
+            index_url=self._index_url,
+        )
+
+    async def commit(self) -> None:
+        """Apply the plan; do nothing if this was done. Raises if the commit is not permitted."""
+        await self._leader.ask(
+            "commit",
+            self._limits.commit_seconds,
+            plan=plan_to_json(self._plan),
+            change=self._change,
+            index_url=self._index_url,
+        )
+
+    async def revert(self) -> bool:
+        """Forbid the commit, wait until no leader works, and undo; return whether it undid."""
+        answer = await self._leader.ask(
+            "revert",
+            self._limits.revert_seconds,
+            plan=self._plan.id,
+            change=self._change,
+            index_url=self._index_url,
+        )
+        return bool(answer["undone"])

@@ -1,0 +1,142 @@
+"""A Dask cluster of real processes: a scheduler, and workers with nannies in environments."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from distributed import Client
+from faults.tree import digest
+
+import pkgwidgets
+from pkgwidgets.cluster import ClusterService
+from pkgwidgets.demo import Demo
+
+_START_SECONDS = 120
+TESTS = Path(__file__).parent.parent
+
+
+def share_own_packages(garden: Demo) -> None:
+    """Let a garden import pkgwidgets, distributed and all else that these tests run on."""
+    folders = [sysconfig.get_path("purelib"), Path(pkgwidgets.__file__).parent.parent, TESTS]
+    path = garden.site_packages / "of-the-tests.pth"
+    path.write_text("\n".join(map(str, folders)), encoding="utf-8")
+
+
+@dataclass
+class DaskProcesses:
+    """A scheduler with its client, and the processes of the nannies by the names of workers."""
+
+    folder: Path
+    client: Client
+    address: str
+    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+
+    def start_worker(
+        self,
+        python: Path,
+        name: str,
+        *,
+        nanny: bool = True,
+        variables: Mapping[str, str] | None = None,
+        wait: bool = True,
+    ) -> subprocess.Popen[bytes]:
+        """Start `dask worker` with this Python, in a session of its own."""
+        log = (self.folder / f"{name}.log").open("wb")
+        process = subprocess.Popen(
+            [
+                *(str(python), "-m", "distributed.cli.dask_worker", self.address),
+                *("--name", name, "--nworkers", "1", "--nthreads", "1", "--no-dashboard"),
+                *("--local-directory", str(self.folder)),
+                "--nanny" if nanny else "--no-nanny",
+            ],
+            stdout=log,
+            stderr=log,
+            env={**os.environ, **(variables or {})},
+            start_new_session=True,
+        )
+        log.close()
+        self.processes[name] = process
+        if wait:
+            self.wait()
+        return process
+
+    def wait(self) -> None:
+        """Wait until all started workers have joined."""
+        self.client.wait_for_workers(len(self.processes), timeout=_START_SECONDS)
+
+    def log(self, name: str) -> str:
+        return (self.folder / f"{name}.log").read_text("utf-8", "replace")
+
+    def close(self) -> None:
+        while self.processes:
+            _end(self.processes.popitem()[1])
+
+
+@dataclass
+class TwoGardens:
+    """Two environments of one cluster, each with an index of its own."""
+
+    dask: DaskProcesses
+    a: Demo
+    b: Demo
+    service: ClusterService
+
+    @property
+    def names(self) -> list[str]:
+        """The ids of the environments, in the order of commits."""
+        return list(self.service.environments().index)
+
+    def digests(self) -> tuple[str, str]:
+        """Return a hash of each environment."""
+        return digest(self.a.folder / "env"), digest(self.b.folder / "env")
+
+    def versions(self, name: str) -> set[str]:
+        """Return the installed versions of a package in both."""
+        row = self.service.drift().loc[name]
+        return {str(row[environment]) for environment in self.names}
+
+
+@contextmanager
+def dask_processes(folder: Path) -> Iterator[DaskProcesses]:
+    """Start a scheduler in a process of its own; end it and all workers after the block."""
+    with ExitStack() as stack:
+        file = folder / "scheduler.json"
+        log = stack.enter_context((folder / "scheduler.log").open("wb"))
+        scheduler = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "distributed.cli.dask_scheduler", "--port", "0"),
+                *("--host", "127.0.0.1", "--no-dashboard", "--scheduler-file", str(file)),
+            ],
+            stdout=log,
+            stderr=log,
+            env={**os.environ, "PYTHONPATH": str(TESTS)},  # it reads the tasks that it passes on
+            start_new_session=True,
+        )
+        stack.callback(_end, scheduler)
+        client = stack.enter_context(Client(scheduler_file=str(file), timeout=_START_SECONDS))
+        cluster = DaskProcesses(folder, client, client.scheduler.address)
+        stack.callback(cluster.close)
+        yield cluster
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End a process group: SIGTERM first, so that a nanny ends its worker."""
+    for number, seconds in ((signal.SIGTERM, 10), (signal.SIGKILL, 10)):
+        try:
+            os.killpg(process.pid, number)
+            process.wait(seconds)
+        except (ProcessLookupError, PermissionError):
+            break
+        except subprocess.TimeoutExpired:
+            continue
+        else:
+            break
+    process.wait(10)

@@ -1,0 +1,205 @@
+"""The leader of an environment: a process that plans, prepares, commits and reverts there."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from fakes import Oracle
+
+from pkgwidgets import PackageService
+from pkgwidgets.cluster import messages
+from pkgwidgets.connect import commit_permits, connect, leader_command
+from pkgwidgets.core.errors import (
+    Cancelled,
+    InvalidRequest,
+    PackageNotFound,
+    StalePlan,
+    WorkerFailed,
+)
+from pkgwidgets.demo import Demo
+
+Ask = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def ask(garden: Demo) -> Ask:
+    """Start a leader that works for the garden, and return its answer."""
+
+    def ask(do: str, **facts: Any) -> dict[str, Any]:
+        given = {"python": str(garden.python), "index_url": garden.index_url, **facts}
+        request = messages.request(do, **given)
+        done = subprocess.run(
+            leader_command(sys.executable), input=request, capture_output=True, text=True
+        )
+        return messages.read_answer(done.returncode, done.stdout, done.stderr)
+
+    return ask
+
+
+@pytest.fixture
+def plan(ask: Ask) -> dict[str, Any]:
+    answer = ask("plan", kind="upgrade", arguments={"names": ["seedshelf"]})
+    plan: dict[str, Any] = answer["plan"]
+    return plan
+
+
+def test_survey_reads_what_is_installed(ask: Ask, garden: Demo) -> None:
+    facts = ask("survey")
+    assert facts["prefix"] == str(garden.folder / "env")
+    assert facts["packages"]["seedshelf"] == "1.4.1"
+    assert facts["problem"] == ""
+
+
+def test_prepare_and_commit_apply_a_plan(ask: Ask, garden: Demo, plan: dict[str, Any]) -> None:
+    ask("prepare", plan=plan, change="c")
+    assert ask("survey")["packages"]["seedshelf"] == "1.4.1"
+    assert ask("commit", plan=plan, change="c")["transaction"]
+    assert ask("survey")["packages"]["seedshelf"] == "1.4.2"
+
+
+def test_commit_takes_what_was_prepared_without_an_index(
+    ask: Ask, garden: Demo, plan: dict[str, Any]
+) -> None:
+    ask("prepare", plan=plan, change="c")
+    garden.index.down = True
+    ask("commit", plan=plan, change="c")
+    assert ask("survey")["packages"]["seedshelf"] == "1.4.2"
+
+
+def test_second_commit_does_nothing(ask: Ask, plan: dict[str, Any]) -> None:
+    ask("prepare", plan=plan, change="c")
+    first, second = (ask("commit", plan=plan, change="c") for _ in range(2))
+    assert first == second
+
+
+def test_commit_without_a_permit_changes_nothing(
+    ask: Ask, garden: Demo, plan: dict[str, Any], tree: Oracle
+) -> None:
+    before = tree(garden.folder / "env")
+    ask("prepare", plan=plan, change="other")
+    with pytest.raises(Cancelled):
+        ask("commit", plan=plan, change="c")
+    assert tree(garden.folder / "env") == before
+
+
+def test_revert_restores_each_file(
+    ask: Ask, garden: Demo, plan: dict[str, Any], tree: Oracle
+) -> None:
+    before = tree(garden.folder / "env")
+    ask("prepare", plan=plan, change="c")
+    ask("commit", plan=plan, change="c")
+    assert tree(garden.folder / "env") != before
+    assert ask("revert", plan=plan["id"], change="c") == {"undone": True}
+    assert tree(garden.folder / "env") == before
+    assert ask("revert", plan=plan["id"], change="c") == {"undone": False}
+
+
+def test_late_commit_after_a_revert_changes_nothing(
+    ask: Ask, garden: Demo, plan: dict[str, Any], tree: Oracle
+) -> None:
+    before = tree(garden.folder / "env")
+    ask("prepare", plan=plan, change="c")
+    assert ask("revert", plan=plan["id"], change="c") == {"undone": False}
+    with pytest.raises(Cancelled):
+        ask("commit", plan=plan, change="c")
+    assert tree(garden.folder / "env") == before
+
+
+def test_revert_waits_for_another_process_and_forbids_its_commit(
+    ask: Ask, garden: Demo, plan: dict[str, Any]
+) -> None:
+    ask("prepare", plan=plan, change="c")
+    backend = connect(garden.python, garden.index_url)
+    request = messages.request(
+        "commit",
+        python=str(garden.python),
+        index_url=garden.index_url,
+        plan=plan,
+        change="c",
+    )
+    with backend.environment.locked("a test"):
+        waiting = subprocess.Popen(
+            leader_command(sys.executable),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert waiting.stdin is not None
+        waiting.stdin.write(request)
+        waiting.stdin.close()
+        waiting.stdin = None
+        commit_permits(backend).withdraw("c")
+    output, errors = waiting.communicate(timeout=60)
+    with pytest.raises(Cancelled):
+        messages.read_answer(0, output, errors)
+    assert ask("revert", plan=plan["id"], change="c") == {"undone": False}
+    assert ask("survey")["packages"]["seedshelf"] == "1.4.1"
+
+
+def test_plan_for_another_state_is_stale(ask: Ask, garden: Demo, plan: dict[str, Any]) -> None:
+    PackageService(garden.python, index_url=garden.index_url).upgrade_package("raintable")
+    with pytest.raises(StalePlan):
+        ask("prepare", plan=plan, change="c")
+
+
+def test_edited_plan_is_refused(ask: Ask, plan: dict[str, Any]) -> None:
+    plan["changes"][0]["sha256"] = "0" * 64
+    with pytest.raises(WorkerFailed, match="not the hash of its changes"):
+        ask("prepare", plan=plan, change="c")
+
+
+def test_undo_is_planned_by_the_id_of_the_plan(ask: Ask, plan: dict[str, Any]) -> None:
+    ask("prepare", plan=plan, change="c")
+    ask("commit", plan=plan, change="c")
+    undo = ask("plan", kind="undo", arguments={"plan": plan["id"]})["plan"]
+    assert undo["undoes"]
+    ask("prepare", plan=undo, change="d")
+    ask("commit", plan=undo, change="d")
+    assert ask("survey")["packages"]["seedshelf"] == "1.4.1"
+    with pytest.raises(InvalidRequest, match="no transaction in force"):
+        ask("plan", kind="undo", arguments={"plan": plan["id"]})
+
+
+def test_error_of_the_environment_is_raised_by_the_client(ask: Ask) -> None:
+    with pytest.raises(PackageNotFound, match="sprinkler"):
+        ask("plan", kind="upgrade", arguments={"names": ["sprinkler"]})
+
+
+@pytest.mark.parametrize(
+    ("returncode", "stdout", "stderr", "words"),
+    [
+        (1, "", "Traceback\nNo module named pkgwidgets\n", "No module named pkgwidgets"),
+        (-9, "", "", "it ended with code -9"),
+        (0, "[]", "", "it ended with code 0"),
+        (0, '{"format": 1}', "", "it ended with code 0"),
+        (0, '{"format": 1, "error": {"code": "unheard-of"}}', "what?", "what?"),
+        (0, '{"format": 9, "result": {}}', "", "another version"),
+    ],
+)
+def test_other_output_is_an_error(returncode: int, stdout: str, stderr: str, words: str) -> None:
+    with pytest.raises(WorkerFailed, match=words):
+        messages.read_answer(returncode, stdout, stderr)
+
+
+def test_leader_loads_neither_pandas_nor_distributed() -> None:
+    code = (
+        "import sys, pkgwidgets.cluster.leader;"
+        "print(*{'pandas', 'distributed', 'IPython', 'tornado'} & {*sys.modules})"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stdout.split()) == (0, []), done.stderr
+
+
+def test_request_of_another_version_is_refused(ask: Ask) -> None:
+    request = json.dumps({"format": 0, "do": "survey"})
+    done = subprocess.run(
+        leader_command(sys.executable), input=request, capture_output=True, text=True
+    )
+    with pytest.raises(WorkerFailed, match="another version of pkgwidgets"):
+        messages.read_answer(done.returncode, done.stdout, done.stderr)
