@@ -59,6 +59,11 @@ MAY_IMPORT = {
         *("notebook.loaded_packages", "notebook.progress_bar", "notebook.styled_frames"),
     ),
     "widgets/": ("core", "analysis", "presentation", "notebook.service", "cluster", "widgets"),
+    # It stands on the server, and takes the impact on a notebook from beside the service.
+    "agents/": (
+        *("core", "analysis", "presentation", "operations", "connect", "commands", "server"),
+        *("notebook.impact", "notebook.notebook_code", "agents"),
+    ),
     "demo/": ("demo",),
     # The rest of the demo is an environment and an index; this shows pkgwidgets on them.
     "demo/terminal.py": ("core", "presentation", "operations", "connect", "demo"),
@@ -116,7 +121,8 @@ ONLY_IN = {
     "distributed": ("cluster/",),
     "ipywidgets": ("widgets/",),
     "anywidget": ("widgets/",),
-    "traitlets": ("widgets/",),
+    "traitlets": ("server/agent_settings.py", "widgets/"),
+    "fastmcp": ("agents/annotations.py", "agents/mcp_client.py"),
     "tornado": ("server/",),
     "jupyter_server": ("server/",),
     "sys.modules": (*SEES_THIS_PROCESS, "backends/worker/code_snapshot.py"),

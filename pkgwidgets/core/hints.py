@@ -128,6 +128,9 @@ class Hint(StrEnum):
     MAKE_PLAN = (
         "Plan again. A plan can be applied once, by the user and in the environment of its request."
     )
+    READ_PLAN = "Nothing was changed. Read the whole plan first."
+    TELL_USER = "Nothing was changed. Tell the user what you planned; do not try again unasked."
+    ENABLE_SERVER = "Run `jupyter server extension enable pkgwidgets`, and restart the server."
     CHECK_REQUEST = "Nothing was changed. Check the request."
     GET_SCOPE = (
         "Use a token that has this scope: its owner or an administrator of the hub can make one."

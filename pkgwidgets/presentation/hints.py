@@ -18,6 +18,7 @@ class Face(StrEnum):
     CLI = "cli"
     MAGIC = "magic"
     REST = "rest"
+    AGENT = "agent"
 
 
 _OTHER_INTERPRETER = "Nothing was changed. Choose an interpreter that starts: `--python PATH`."
@@ -39,6 +40,7 @@ _UNBLOCK = {
     Face.CLI: "Nothing was changed. With `--allow all`: {how_to_unblock}.",
     Face.MAGIC: "Nothing was changed. With `--allow all`: {how_to_unblock}.",
     Face.REST: 'Nothing was changed. With `"allow": "all"`: {how_to_unblock}.',
+    Face.AGENT: 'Nothing was changed. With `"allow": "all"`: {how_to_unblock}.',
 }
 
 _READ_LOG = (
@@ -61,6 +63,7 @@ _TEXTS: Mapping[Hint, Mapping[Face, str]] = {
         Face.CLI: "To undo it, run `pkgwidgets undo`.",
         Face.MAGIC: "To undo it, run `%packages undo`.",
         Face.REST: "To undo it, send `POST pkgwidgets/transactions/{transaction}/undo`.",
+        Face.AGENT: 'To undo it, call `packages_undo` with `"transaction": "{transaction}"`.',
     },
     Hint.INSTALL_OLD: {
         Face.PANEL: f"{_INSTALL_OLD}install `{_OLD}`{_NAMES_REPLACED}",
@@ -70,11 +73,16 @@ _TEXTS: Mapping[Hint, Mapping[Face, str]] = {
             f"{_INSTALL_OLD}send `POST pkgwidgets/plans` "
             f'with `"install": {{old_releases_list}}`{_NAMES_REPLACED}'
         ),
+        Face.AGENT: (
+            f"{_INSTALL_OLD}call `packages_plan` "
+            f'with `"install": {{old_releases_list}}`{_NAMES_REPLACED}'
+        ),
     },
     Hint.PLAN_WITHOUT: {
         Face.CLI: f"{_KEEPS} Or add `--skip-failing`.",
         Face.MAGIC: f"{_KEEPS} Or add `--skip-failing`.",
         Face.REST: f'{_KEEPS} Or send `"skip_failing": true`.',
+        Face.AGENT: _KEEPS,
     },
     Hint.UNINSTALL_NEW: {
         Face.PANEL: f"{_UNINSTALL_NEW}uninstall {{new_names}} in the table.",
@@ -83,12 +91,16 @@ _TEXTS: Mapping[Hint, Mapping[Face, str]] = {
         Face.REST: (
             f'{_UNINSTALL_NEW}send `POST pkgwidgets/plans` with `"uninstall": {{new_names_list}}`.'
         ),
+        Face.AGENT: (
+            f'{_UNINSTALL_NEW}call `packages_plan` with `"uninstall": {{new_names_list}}`.'
+        ),
     },
     Hint.NAME_SOURCE: {
         Face.PANEL: f"Name a source. {_SOURCES}",
         Face.CLI: f"Run `pkgwidgets audit --source SOURCE`. {_SOURCES}",
         Face.MAGIC: f"Run `%packages audit --source SOURCE`. {_SOURCES}",
         Face.REST: f"Send `PUT pkgwidgets/advisories/sources`. {_SOURCES}",
+        Face.AGENT: f"Ask the user to name a source in a notebook. {_SOURCES}",
     },
     Hint.AGREE_TO_SOURCE: {
         Face.PANEL: "Nothing was sent. Choose Agree to send them.",
@@ -98,18 +110,21 @@ _TEXTS: Mapping[Hint, Mapping[Face, str]] = {
             "Nothing was sent. If the user agrees, "
             'send `PUT pkgwidgets/advisories/sources` with `"sources": ["{source}"]`.'
         ),
+        Face.AGENT: "Nothing was sent. Ask the user to agree to this source in a notebook.",
     },
     Hint.LIST_PACKAGES: {
         Face.PANEL: "The table lists what is installed.",
         Face.CLI: "`pkgwidgets packages` lists what is installed.",
         Face.MAGIC: "`%packages list` lists what is installed.",
         Face.REST: "`GET pkgwidgets/packages` lists what is installed.",
+        Face.AGENT: "`packages_list` lists what is installed.",
     },
     Hint.LIST_TRANSACTIONS: {
         Face.PANEL: "The history lists the transactions of this environment.",
         Face.CLI: "`pkgwidgets history` lists the transactions of this environment.",
         Face.MAGIC: "`%packages history` lists the transactions of this environment.",
         Face.REST: "`GET pkgwidgets/transactions` lists the transactions of this environment.",
+        Face.AGENT: "`packages_history` lists the transactions of this environment.",
     },
     Hint.ALLOW_ALL: {
         Face.PANEL: (
@@ -121,15 +136,28 @@ _TEXTS: Mapping[Hint, Mapping[Face, str]] = {
             "Nothing was changed. "
             'Allow changes to other packages with `"allow": "all"`, or choose another version.'
         ),
+        Face.AGENT: (
+            "Nothing was changed. "
+            'Allow changes to other packages with `"allow": "all"`, or choose another version.'
+        ),
     },
     Hint.UNBLOCK: _UNBLOCK,
     Hint.UNBLOCK_OR_ALTERNATIVE: {
         face: f"{text} Or choose {{alternative}}." for face, text in _UNBLOCK.items()
     },
+    Hint.MAKE_PLAN: {
+        Face.AGENT: "Call `packages_plan` again. A plan can be applied once, within an hour.",
+    },
+    Hint.READ_PLAN: {
+        Face.AGENT: (
+            "Nothing was changed. "
+            'Call `packages_read_plan` with `"plan": "{plan}"` and `"offset": {next_offset}`.'
+        ),
+    },
     **dict.fromkeys(
         (Hint.FIX_CELL, Hint.GIVE_ROOT),
         dict.fromkeys(
-            (Face.PANEL, Face.CLI, Face.MAGIC, Face.REST),
+            (Face.PANEL, Face.CLI, Face.MAGIC, Face.REST, Face.AGENT),
             "Nothing was changed. Fix this, then try again.",
         ),
     ),
@@ -141,11 +169,16 @@ _TEXTS: Mapping[Hint, Mapping[Face, str]] = {
             "Name another kernel with `?kernelspec=NAME` or `?kernel=ID`: "
             "`GET api/kernelspecs` lists them."
         ),
+        Face.AGENT: "Name another kernel: `packages_kernels` lists those that run.",
     },
     Hint.OWN_ENVIRONMENT: {
         Face.PANEL: "Nothing was changed. Choose a kernel of an environment that you may change.",
         Face.REST: (
             "Nothing was changed. Name the kernel of another environment with `?kernelspec=NAME`."
+        ),
+        Face.AGENT: (
+            "Nothing was changed. Name the kernel of another environment: "
+            "`packages_kernels` lists those that run."
         ),
     },
     Hint.OTHER_KERNEL: {
@@ -155,6 +188,7 @@ _TEXTS: Mapping[Hint, Mapping[Face, str]] = {
         Face.CLI: f"{_OTHER_KERNEL} `--python {{kernel_python}}`.",
         Face.MAGIC: f"{_OTHER_KERNEL} choose this kernel.",
         Face.REST: f"{_OTHER_KERNEL} `?kernelspec={{kernel}}`.",
+        Face.AGENT: f'{_OTHER_KERNEL} `"kernel": "{{kernel}}"`.',
     },
     Hint.READ_LOG: {
         Face.PANEL: _READ_LOG,
@@ -164,6 +198,7 @@ _TEXTS: Mapping[Hint, Mapping[Face, str]] = {
             "The environment is unchanged. Plan again. "
             "`GET pkgwidgets/transactions/{transaction}` has the log of the change."
         ),
+        Face.AGENT: ("The environment is unchanged. Plan again. `packages_history` has the error."),
     },
     Hint.FREE_DISK: {
         Face.CLI: f"Free some disk space, then run `pkgwidgets recover`: {_FINISHES}",
@@ -189,9 +224,11 @@ _TEXTS: Mapping[Hint, Mapping[Face, str]] = {
         Face.REST: (
             "`GET api/kernels` lists the running kernels, `GET api/kernelspecs` the available ones."
         ),
+        Face.AGENT: "`packages_kernels` lists the running kernels.",
     },
     Hint.CHECK_REQUEST: {
         Face.REST: "Nothing was changed. `GET pkgwidgets/openapi.json` lists the valid requests.",
+        Face.AGENT: "Nothing was changed. The description of the tool lists its arguments.",
     },
     Hint.AUTHENTICATE: {
         Face.REST: (
@@ -209,6 +246,7 @@ _ALLOWING = {
     Face.CLI: "with --allow all",
     Face.MAGIC: "with --allow all",
     Face.REST: "with changes to other packages",
+    Face.AGENT: "with changes to other packages",
 }
 
 

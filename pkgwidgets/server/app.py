@@ -9,10 +9,12 @@ from jupyter_server.utils import url_path_join
 
 from pkgwidgets.core.errors import EnvironmentBusy, PkgwidgetsError
 from pkgwidgets.operations import recovery
-from pkgwidgets.server.handlers import advisories, changes, reads, views
+from pkgwidgets.server.handlers import advisories, changes, questions, reads, views
 
+from .agent_settings import PkgwidgetsAgents
 from .base_handler import SETTINGS_KEY, BaseHandler, ServerContext
 from .environments import Environments
+from .questions import EVENT_SCHEMA, EVENT_SCHEMA_ID, Questions
 from .threads import run_in_thread
 
 _PATH_SEGMENT = r"([^/]*)"
@@ -39,14 +41,17 @@ ROUTES: dict[str, type[BaseHandler]] = {
 
 
 def _load_jupyter_server_extension(server: Any) -> None:
+    agents = PkgwidgetsAgents(parent=server)
     context = ServerContext(
         environments=Environments(
             server.kernel_spec_manager, server.kernel_manager, server.session_manager
-        )
+        ),
+        questions=_questions(server.event_logger, agents.answer_seconds),
+        agents=agents,
     )
     server.web_app.settings[SETTINGS_KEY] = context
     base = server.web_app.settings["base_url"]
-    served = {**ROUTES, **views.ROUTES}
+    served = {**ROUTES, **views.ROUTES, **questions.ROUTES}
     patterns = {_pattern(path): handler for path, handler in served.items()}
     routes = [
         (url_path_join(base, "pkgwidgets", pattern), handler)
@@ -56,6 +61,15 @@ def _load_jupyter_server_extension(server: Any) -> None:
     server.web_app.add_handlers(".*$", routes)
     server.log.info("pkgwidgets serves its REST API under %spkgwidgets/", base)
     server.io_loop.add_callback(recover, context.environments, server.log)
+
+
+def _questions(event_logger: Any, answer_seconds: float) -> Questions:
+    event_logger.register_event_schema(EVENT_SCHEMA)
+
+    def announce(data: dict[str, Any]) -> None:
+        event_logger.emit(schema_id=EVENT_SCHEMA_ID, data=data)
+
+    return Questions(announce, answer_seconds=answer_seconds)
 
 
 async def recover(environments: Environments, log: Any) -> None:

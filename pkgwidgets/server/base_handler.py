@@ -19,11 +19,13 @@ from pkgwidgets.core.interfaces import Backend
 from pkgwidgets.presentation.hints import Face
 
 from . import hub_access, payloads, request_body
+from .agent_settings import PkgwidgetsAgents
 from .coalesce import Coalescer
 from .environments import Environments, KernelSelector
 from .errors import RequestRefused
 from .event_feed import EventFeeds
 from .plan_store import PlanStore
+from .questions import Questions
 from .response_cache import JsonResponse, ResponseCache
 
 RESOURCE = "pkgwidgets"
@@ -48,6 +50,8 @@ class ServerContext:
     """What the routes of one server share."""
 
     environments: Environments
+    questions: Questions
+    agents: PkgwidgetsAgents
     plans: PlanStore = field(default_factory=PlanStore)
     coalescer: Coalescer = field(default_factory=Coalescer)
     cache: ResponseCache = field(default_factory=ResponseCache)

@@ -82,7 +82,7 @@ class Environments:
         Each has `id`, `name`, `process`, `notebook`, and in `restart` whether the plan requires a
         restart. Those that this server did not start, such as papermill's, have no id.
         """
-        kernels = await self._running_kernels()
+        kernels = await self.running_kernels()
         managers = map(self._kernel_manager.get_kernel, self._kernel_manager.list_kernel_ids())
         own_files = {Path(str(manager.connection_file)).name for manager in managers}
         prefix = backend.environment.interpreter.prefix
@@ -101,6 +101,16 @@ class Environments:
             ]
 
         return await run_in_thread(describe)
+
+    async def running_kernels(self) -> list[RunningKernel]:
+        """Return the kernels that this server runs and that may be Python, with their notebooks."""
+        sessions = await ensure_async(self._session_manager.list_sessions())
+        paths = {session["kernel"]["id"]: session["path"] for session in sessions}
+        kernels = []
+        for kernel_id in self._kernel_manager.list_kernel_ids():
+            with suppress(EnvironmentRefused):  # not Python
+                kernels.append(self._describe_kernel(kernel_id, paths.get(kernel_id)))
+        return kernels
 
     async def all(self) -> Sequence[Backend]:
         """Return the backends of all kernel specifications that start Python."""
@@ -156,15 +166,6 @@ class Environments:
         if kernel_id not in self._kernel_manager:
             raise KernelNotFound(kernel_id)
         return self._describe_kernel(kernel_id, None)
-
-    async def _running_kernels(self) -> list[RunningKernel]:
-        sessions = await ensure_async(self._session_manager.list_sessions())
-        paths = {session["kernel"]["id"]: session["path"] for session in sessions}
-        kernels = []
-        for kernel_id in self._kernel_manager.list_kernel_ids():
-            with suppress(EnvironmentRefused):  # not Python
-                kernels.append(self._describe_kernel(kernel_id, paths.get(kernel_id)))
-        return kernels
 
     def _describe_kernel(self, kernel_id: str, notebook: str | None) -> RunningKernel:
         manager = self._kernel_manager.get_kernel(kernel_id)

@@ -53,6 +53,19 @@ class PlanNotFound(PkgwidgetsError):
 
 
 @dataclass(eq=False)
+class QuestionNotFound(PkgwidgetsError):
+    """No such question waits for an answer: it was answered, or its time is over."""
+
+    question: str
+    code: ClassVar[str] = "question-not-found"
+    http_status: ClassVar[int] = 404
+
+    def sentence(self) -> str:
+        """Quote the id."""
+        return f"There is no open question {shown(self.question)}."
+
+
+@dataclass(eq=False)
 class TransactionNotFound(PkgwidgetsError):
     """The environment's history has no such transaction."""
 

@@ -170,12 +170,13 @@ async def plan_naming_kernels(ask: Ask, body: dict[str, Any], count: int) -> dic
     A kernel can lose a port to a program that opens it first. It ends then, and its server starts
     it again after some seconds.
     """
+    plan: dict[str, Any] = {}
     for _ in range(60):
-        plan: dict[str, Any] = (await ask("POST", "plans", body)).json["plan"]
+        plan = (await ask("POST", "plans", body)).json["plan"]
         if len(plan["kernels"]) >= count:
-            break
+            return plan
         await asyncio.sleep(0.5)
-    return plan
+    raise AssertionError(f"not {count} kernels: {plan['kernels']}")
 
 
 async def test_plan_names_all_kernels_on_the_environment(

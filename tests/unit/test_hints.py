@@ -11,6 +11,8 @@ import pytest
 from error_examples import EXAMPLES
 
 import pkgwidgets
+from pkgwidgets.agents.errors import AgentRefused, PlanNotRead, ServerMissing
+from pkgwidgets.agents.tools import tool_paths
 from pkgwidgets.core import errors
 from pkgwidgets.core.errors import (
     EnvironmentRefused,
@@ -29,6 +31,7 @@ from pkgwidgets.server.errors import (
     KernelElsewhere,
     KernelNotFound,
     PlanNotFound,
+    QuestionNotFound,
     RequestRefused,
     TransactionNotFound,
 )
@@ -40,11 +43,17 @@ CALL = re.compile(r"`[a-zA-Z_.]+\([^`]*\)`|`[a-z_]+=[^`]*`")
 ROUTE = re.compile(r"`(?:GET|PUT|POST|DELETE) |`\?[a-z]+=|execute|Authorization")
 OPTION = re.compile(r"`--[a-z]|`%packages|`pkgwidgets ")
 
+TOOLS = {path.partition(":")[2] for path in tool_paths()}
+
 SERVER: list[tuple[PkgwidgetsError, Hint | None]] = [
     (KernelElsewhere("k", "a gateway starts its kernels"), Hint.USE_IN_NOTEBOOK),
     (KernelNotFound("k"), Hint.LIST_KERNELS),
     (PlanNotFound("p"), Hint.MAKE_PLAN),
     (TransactionNotFound("t"), Hint.LIST_TRANSACTIONS),
+    (QuestionNotFound("q"), None),
+    (PlanNotRead("p", 2, 1), Hint.READ_PLAN),
+    (AgentRefused("no"), Hint.TELL_USER),
+    (ServerMissing(), Hint.ENABLE_SERVER),
     (RequestRefused(403, "no"), Hint.AUTHENTICATE),
     (RequestRefused(403, "no", ("access:servers!server=a/",)), Hint.GET_SCOPE),
     (RequestRefused(404, "There is no such route"), Hint.CHECK_REQUEST),
@@ -78,6 +87,8 @@ def test_every_hint_has_a_sentence_in_the_terms_of_each_front_end(hint: Hint, fa
     assert re.fullmatch(r"[A-Z`].*\.", text)
     if face is not Face.PYTHON:
         assert not CALL.search(text)
+    if face is Face.AGENT:
+        assert {*re.findall(r"packages_[a-z_]+", text)} <= TOOLS
     if face is not Face.REST:
         assert not ROUTE.search(text)
     if face not in (Face.CLI, Face.MAGIC):
@@ -139,6 +150,12 @@ def test_with_hint_keeps_type_facts_and_traceback() -> None:
         (PackageNotFound("pea"), Face.MAGIC, "`%packages list` lists what is installed."),
         (PackageNotFound("pea"), Face.REST, "`GET pkgwidgets/packages` lists what is installed."),
         (PackageNotFound("pea"), Face.PANEL, "The table lists what is installed."),
+        (
+            PlanNotRead("p7", 2, 30),
+            Face.AGENT,
+            "Nothing was changed. "
+            'Call `packages_read_plan` with `"plan": "p7"` and `"offset": 30`.',
+        ),
         (TooLate("t7"), Face.REST, "To undo it, send `POST pkgwidgets/transactions/t7/undo`."),
         (
             StillNeeded(("pea",), ("bean", "pod")),

@@ -50,6 +50,7 @@ export async function createPlugin(scope) {
     autoStart: true,
     optional: [INotebookTracker, ICommandPalette, IToolbarWidgetRegistry, ISettingRegistry, ILayoutRestorer],
     activate(app, tracker, palette, toolbars, registry, restorer) {
+      listenForQuestions(app, scope);
       const page = document.body.dataset.notebook; // Notebook 7 has a page for each kind of document
       if (!tracker || (page && page !== "notebooks")) return;
       const icon = new LabIcon({ name: "pkgwidgets:package", svgstr: ICON });
@@ -58,6 +59,18 @@ export async function createPlugin(scope) {
       activate({ app, tracker, palette, restorer, icon, lumino, scope, registry });
     },
   };
+}
+
+const QUESTION = "https://pkgwidgets.invalid/events/question";
+
+/** Asks the user what an agent asks, such as whether it may apply a plan. */
+function listenForQuestions({ serviceManager }, scope) {
+  let asking;
+  serviceManager.events?.stream.connect(async (_, event) => {
+    if (event.schema_id !== QUESTION) return;
+    asking ??= import("./questions.js").then(({ askUser }) => askUser(scope, serviceManager.serverSettings));
+    (await asking)(event);
+  });
 }
 
 function activate({ app, tracker, palette, restorer, icon, lumino, scope, registry }) {

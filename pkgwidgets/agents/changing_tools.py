@@ -1,0 +1,65 @@
+"""Tools that change an environment. The user is asked first."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from pkgwidgets.commands.plan_request import BackendPlanner, plan_for
+from pkgwidgets.core.interfaces import Backend
+from pkgwidgets.core.plans import Plan
+from pkgwidgets.core.text import count_noun
+from pkgwidgets.operations import transactions
+from pkgwidgets.server import plan_body
+from pkgwidgets.server.handlers.reads import get_transaction
+from pkgwidgets.server.threads import run_in_thread
+
+from . import mcp_client
+from .planning_tools import PLANS, change_lines, checked_unchanged
+from .reading_tools import transaction_row
+from .session import Answer, ask_user, backend_of, run, tool
+
+
+@tool
+async def packages_apply(plan: str) -> Answer:
+    """Apply a plan: change the packages of its kernel's environment, all of it or nothing.
+
+    Takes only the id of a plan that packages_plan made and that packages_read_plan has shown to the
+    last row. The user is asked in JupyterLab and may refuse; without an open JupyterLab it is
+    refused. If a check fails, the old packages are restored. Takes seconds to minutes; a cancelled
+    call rolls back. Afterwards packages_restart tells which kernels must restart, and
+    packages_undo goes back.
+    """
+    kept = PLANS.get_read(plan)
+    backend = await backend_of(kept.kernel)
+    await checked_unchanged(backend, plan, kept.plan)
+    number = count_noun(len(kept.plan.changes), "package")
+    await ask_user(f"change {number}?", change_lines(kept.plan), "Apply")
+    PLANS.get_read(plan)  # it may have been applied or expired while the user read
+    PLANS.drop(plan)
+    return await _apply(backend, kept.plan)
+
+
+@tool
+async def packages_undo(kernel: str, transaction: str = "last") -> Answer:
+    """Undo a change of a kernel's packages: by default the last one, else by the id of the history.
+
+    The user is asked in JupyterLab and may refuse. The old files are restored. Takes seconds.
+    """
+    backend = await backend_of(kernel)
+    if transaction != "last":
+        await run_in_thread(partial(get_transaction, backend, transaction))
+    request = plan_body.undo(None if transaction == "last" else transaction)
+    plan = await run(lambda report: plan_for(request, BackendPlanner(backend, report)))
+    number = count_noun(len(plan.changes), "package")
+    await ask_user(f"undo a change of {number}?", change_lines(plan), "Undo")
+    return await _apply(backend, plan)
+
+
+async def _apply(backend: Backend, plan: Plan) -> Answer:
+    """Apply a plan in the name of the client, and answer its transaction after its end."""
+    agent = f"the agent {mcp_client.client_name()}"
+    started = await run_in_thread(
+        lambda: transactions.start(backend, plan, requested_by=agent),
+    )
+    done = await run(lambda report: transactions.follow(backend, started, report))
+    return {"transaction": transaction_row(done), "next_tool": "packages_restart"}

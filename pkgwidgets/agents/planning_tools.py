@@ -1,0 +1,256 @@
+"""Tools that plan: what would change, what that means for a notebook and for the kernels."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from pkgwidgets.analysis.api_changes import Impact
+from pkgwidgets.analysis.rehearsal_backend import RunLimits
+from pkgwidgets.commands.plan_request import BackendPlanner, plan_for
+from pkgwidgets.connect import rehearsal_backend
+from pkgwidgets.core.interfaces import Backend, Report
+from pkgwidgets.core.plans import Change, Plan
+from pkgwidgets.core.text import shorten_names
+from pkgwidgets.notebook import impact, notebook_code
+from pkgwidgets.operations import rehearsal
+from pkgwidgets.operations.snapshot import check_unchanged
+from pkgwidgets.operations.transactions import get_transaction
+from pkgwidgets.presentation.change_text import change_kind, change_reason
+from pkgwidgets.presentation.hints import Face, held_back_text
+from pkgwidgets.presentation.plan_payload import changes_summary
+from pkgwidgets.presentation.rehearsal_summary import (
+    changed_cells,
+    output_excerpts,
+    summarize,
+)
+from pkgwidgets.server import plan_body
+from pkgwidgets.server.threads import run_in_thread
+
+from .answers import bounded, page, quoted
+from .kept_plans import KeptPlans
+from .session import (
+    Answer,
+    ask_user,
+    backend_of,
+    checked_offset,
+    context,
+    notebook_path,
+    run,
+    tool,
+)
+
+PLANS = KeptPlans()
+"""The plans that the agents of this server made."""
+_VERDICTS = {True: "needed", False: "not needed", None: "perhaps needed"}
+_allowed_notebooks: set[tuple[Path, str]] = set()
+"""The notebooks that the user allowed to run, with the hashes of their contents."""
+
+
+@tool
+async def packages_plan(
+    kernel: str,
+    upgrade: list[str] | str | None = None,
+    install: list[str] | str | None = None,
+    uninstall: list[str] | None = None,
+    fix: list[str] | str | None = None,
+    version: str | None = None,
+    step: str | None = None,
+    allow: str | None = None,
+) -> Answer:
+    """Plan a change of a kernel's packages. Nothing is changed.
+
+    Give exactly one of these arguments:
+
+    - `upgrade`: names, or "all"
+    - `install`: requirements, such as "polars>=1"
+    - `uninstall`: names
+    - `fix`: names, or "all"; it plans the smallest steps out of known vulnerabilities
+
+    `version` is for the upgrade of one package. `step` ("patch", "minor", "major") is the largest
+    step of an upgrade. `allow` is "dependencies" or "all": which other packages may change.
+
+    Answers the id of the plan, its size in words and whether a kernel must restart. The packages
+    are in packages_read_plan, which must be called next. A plan that is applied must be one that
+    was read, within an hour, and the environment must not have changed. Takes seconds.
+    """
+    given = {"upgrade": upgrade, "install": install, "uninstall": uninstall, "fix": fix}
+    settings = {"version": version, "step": step, "allow": allow}
+    fields = {key: value for key, value in {**given, **settings}.items() if value is not None}
+    request = plan_body.plan_request(fields)
+    backend = await backend_of(kernel)
+    plan = await run(lambda report: plan_for(request, BackendPlanner(backend, report)))
+    kept = PLANS.keep(plan, kernel, len(plan_rows(plan)))
+    return {
+        "plan": kept.id,
+        "changes": len(plan.changes),
+        "held_back": len(plan.held_back),
+        "summary": changes_summary(plan.changes) if plan else "Nothing to change",
+        "download_bytes": plan.download_size,
+        "kernels": await _kernel_rows(backend, plan),
+        "next_tool": "packages_read_plan" if plan else "packages_list",
+    }
+
+
+@tool
+async def packages_read_plan(plan: str, offset: int = 0) -> Answer:
+    """Read what a plan would change: the packages, those that it holds back, and warnings.
+
+    Show it to the user, and read all pages: packages_apply refuses a plan with unread rows. `plan`
+    is the id that packages_plan answered. Read-only, takes less than a second.
+    """
+    kept, start = PLANS.get(plan), checked_offset(offset)
+    answer = page(plan_rows(kept.plan), start)
+    kept.unread.difference_update(range(start, start + len(answer["rows"])))
+    return {**answer, "unread": len(kept.unread)}
+
+
+@tool
+async def packages_impact(plan: str, notebook: str, offset: int = 0) -> Answer:
+    """Tell which cells of a notebook use what a plan changes, and what would break, worst first.
+
+    `notebook` is its path in JupyterLab. The code is read, not run; for certainty call
+    packages_rehearse. Read-only; downloads the changed packages, which takes seconds to a minute.
+    """
+    kept, start = PLANS.get(plan), checked_offset(offset)
+    path, backend = notebook_path(notebook), await backend_of(kept.kernel)
+
+    def compare(report: Report) -> Sequence[Impact]:
+        impact.check_griffe()
+        cells = notebook_code.notebook_cells(path)
+        return impact.plan_impact(backend, kept.plan, cells, (), report)
+
+    rows = await run(compare)
+    return page(
+        [
+            {
+                "cell": row.cell,
+                "package": bounded(row.package),
+                "name": bounded(row.name),
+                "severity": row.severity.value,
+                "finding": quoted(row.finding),
+            }
+            for row in rows
+        ],
+        start,
+    )
+
+
+@tool
+async def packages_rehearse(plan: str, notebook: str, seconds: float = 600.0) -> Answer:
+    """Run a notebook twice, on the present and on the planned packages, and compare the outputs.
+
+    `notebook` is its path in JupyterLab. Packages are not changed, and the notebook runs in a copy
+    of its project. But its code runs with the user's permissions: the user is asked first. Takes
+    as long as the notebook, several times; `seconds` is the limit of one run. The rows are the
+    cells that would differ.
+    """
+    kept = PLANS.get(plan)
+    path, backend = notebook_path(notebook), await backend_of(kept.kernel)
+    await _ask_to_run(path, notebook)
+    limits = RunLimits(seconds=float(seconds))
+    found = await run(
+        lambda report: rehearsal.rehearse(
+            backend, rehearsal_backend(backend), kept.plan, [path], limits=limits, report=report
+        )
+    )
+    rows = [
+        {
+            "cell": cell.number,
+            "verdict": cell.verdict.value,
+            "before": quoted(output_excerpts(cell)[0]),
+            "after": quoted(output_excerpts(cell)[1]),
+        }
+        for cell in changed_cells(found)
+    ]
+    return {"passed": found.passed, "summary": quoted(summarize(found).text), **page(rows)}
+
+
+@tool
+async def packages_restart(kernel: str, plan: str = "", transaction: str = "") -> Answer:
+    """Tell which kernels must restart to use what a plan or a past change (`transaction`) installs.
+
+    A kernel that has loaded an old version goes on with it until it restarts. Read-only, takes a
+    second. The restart itself is the user's to do.
+    """
+    backend = await backend_of(kernel)
+    if plan:
+        subject = PLANS.get(plan).plan
+    else:
+        last = transaction or await run_in_thread(backend.journal.newest_id)
+        subject = (await run_in_thread(partial(get_transaction, backend, last))).plan
+    return page(await _kernel_rows(backend, subject))
+
+
+def plan_rows(plan: Plan) -> Sequence[Mapping[str, Any]]:
+    """Return all that a plan says, a row each: warnings, changes, what it holds back."""
+    warnings = [{"warning": quoted(text)} for text in plan.warnings]
+    held_back = [
+        {
+            "held_back": bounded(held.name),
+            "version": bounded(str(held.kept_version)),
+            "latest": bounded(str(held.latest or "")),
+            "reason": quoted(held_back_text(held, Face.AGENT)),
+        }
+        for held in plan.held_back
+    ]
+    return [*warnings, *map(_change_row, plan.changes), *held_back]
+
+
+def change_lines(plan: Plan, count: int = 12) -> list[str]:
+    """Return what a plan changes, and where, as lines for the user; the requested ones first."""
+    ordered = sorted(plan.changes, key=lambda change: not change.requested)
+    lines = [
+        f"{change_kind(change)} {bounded(change.name)}: "
+        f"{change.before or 'none'} → {change.after or 'none'}"
+        for change in ordered[:count]
+    ]
+    rest = len(ordered) - count
+    more = [f"and {rest} more"] if rest > 0 else []
+    return [*lines, *more, *plan.warnings, f"In the environment of {plan.python}"]
+
+
+async def checked_unchanged(backend: Backend, plan_id: str, plan: Plan) -> None:
+    """Raise `StalePlan`, and forget the plan, if the environment has changed since."""
+    try:
+        await run_in_thread(partial(check_unchanged, backend, plan))
+    except BaseException:
+        PLANS.drop(plan_id)
+        raise
+
+
+async def _kernel_rows(backend: Backend, plan: Plan) -> list[dict[str, Any]]:
+    kernels = await context().environments.affected_kernels(backend, plan)
+    return [
+        {
+            "kernel": kernel["id"],
+            "name": bounded(kernel["name"]),
+            "notebook": bounded(kernel["notebook"] or "", 300),
+            "restart": _VERDICTS[kernel["restart"]["needed"]],
+            "reason": quoted(kernel["restart"]["reason"]),
+        }
+        for kernel in kernels[:20]
+    ]
+
+
+async def _ask_to_run(path: Path, notebook: str) -> None:
+    """Ask once for each notebook and content whether it may run."""
+    key = (path, hashlib.sha256(path.read_bytes()).hexdigest())
+    if key not in _allowed_notebooks:
+        line = f"It runs several times in a copy of its folder: {shorten_names([notebook])}"
+        await ask_user("run this notebook to rehearse a plan?", [line], "Run")
+        _allowed_notebooks.add(key)
+
+
+def _change_row(change: Change) -> Mapping[str, Any]:
+    return {
+        "change": change_kind(change),
+        "name": bounded(change.name),
+        "before": bounded(str(change.before or "")),
+        "after": bounded(str(change.after or "")),
+        "reason": quoted(change_reason(change)),
+        "size": change.size,
+    }
