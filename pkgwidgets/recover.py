@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pkgwidgets.backends.store import trial
 from pkgwidgets.backends.store.journal_file import JournalFiles
 from pkgwidgets.backends.store.lock import hold_lock
 from pkgwidgets.backends.store.savepoint import FolderSavePoint
@@ -71,8 +72,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     the paths. `--held` is for a caller that has locked the environment itself.
     """
     program, *options = sys.argv if argv is None else argv
-    backend = RecoveryEnvironment.at(Path(program).absolute().parent.parent.parent)
+    place = Path(program).absolute().parent.parent.parent
+    backend = RecoveryEnvironment.at(place)
     is_locked = "--held" in options
+    _remove_old_trials(place.parent)
     try:
         transaction_ids = backend.journal.unfinished()
         if not transaction_ids:
@@ -87,6 +90,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(error)
         return 1
     return 0
+
+
+def _remove_old_trials(prefix: Path) -> None:
+    """Remove what a killed process left that tried whether it may change the environment."""
+    folders = (prefix, prefix / "bin", *prefix.glob("lib*/python*/site-packages"))
+    for folder in folders:
+        with suppress(OSError):
+            trial.remove_old_trials(folder)
 
 
 def outcome_text(journal: UnfinishedTransactions, transaction_id: str, changes: str = "") -> str:

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import packaging
 import requests
+from borrowed_libraries import borrow_libraries
 from jupyter_client.blocking.client import BlockingKernelClient
 from playwright.sync_api import Browser, Locator, Page, Route
 from server.server_process import TOKEN, ServerProcess
@@ -80,13 +80,12 @@ class RestPage:
 
 def write_kernelspec(garden: Demo, folder: Path) -> None:
     """Let the kernelspec `garden` start kernels: with ipykernel on their path, not pkgwidgets."""
-    link = folder / "lent"
-    link.symlink_to(Path(packaging.__file__).parent.parent)
+    borrowed = borrow_libraries(folder / "borrowed", has_pkgwidgets=False)
     spec = {
         "argv": [str(garden.python), "-m", "ipykernel_launcher", "-f", "{connection_file}"],
         "display_name": "garden",
         "language": "python",
-        "env": {"PYTHONPATH": str(link), "PYTHONDONTWRITEBYTECODE": "1"},
+        "env": {"PYTHONPATH": str(borrowed), "PYTHONDONTWRITEBYTECODE": "1"},
     }
     file = folder / "data" / "kernels" / "garden" / "kernel.json"
     file.write_text(json.dumps(spec), "utf-8")

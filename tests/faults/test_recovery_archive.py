@@ -61,6 +61,21 @@ def run(tool: Path, **variables: str) -> tuple[int, str]:
     return done.returncode, output
 
 
+def test_archive_removes_what_killed_processes_tried(interrupted: TinyEnvironment) -> None:
+    """A process that is killed while it tries whether it may write leaves a folder."""
+    prefix = archive_path(interrupted).parents[3]
+    running = f".pkgwidgets-trial-{os.getppid()}-1"
+    site_packages = prefix / "lib" / "python3.11" / "site-packages"
+    folders = (prefix, prefix / "bin", site_packages)
+    for folder in folders:
+        (folder / f".pkgwidgets-trial-{2**22 + 1}-0a1b").mkdir(parents=True)
+    (prefix / running).mkdir()
+    code, _ = run(archive_path(interrupted))
+    assert code == 0
+    left = [path.name for folder in folders for path in folder.glob(".pkgwidgets-trial-*")]
+    assert left == [running]
+
+
 def imported_modules(module: str) -> set[str]:
     """Return the full names that a module imports at run time."""
     names = set()

@@ -44,7 +44,7 @@ def write_refusal(folder: Path) -> str | None:
     trial = folder / f"{_NAME}{os.getpid()}-{secrets.token_hex(4)}"
     _running.add(trial)
     try:
-        _remove_old_trials(folder)
+        remove_old_trials(folder)
         filesystem.make_folder(trial)
         try:
             old, new = trial / "a", trial / "b"
@@ -60,7 +60,7 @@ def write_refusal(folder: Path) -> str | None:
     return None
 
 
-def _remove_old_trials(folder: Path) -> None:
+def remove_old_trials(folder: Path) -> None:
     """Remove what a trial left that was killed, or that could not remove it."""
     for name in os.listdir(folder):  # noqa: PTH208 - a site-packages folder has thousands
         if name.startswith(_NAME) and not _is_running(folder / name):

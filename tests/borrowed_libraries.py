@@ -1,0 +1,25 @@
+"""The libraries of this interpreter on the path of a kernel in another environment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import packaging
+
+import pkgwidgets
+
+
+def borrow_libraries(folder: Path, *, has_pkgwidgets: bool) -> Path:
+    """Link what this interpreter has installed into a new folder; return the folder.
+
+    Its name must not be site-packages: the contents would count as installed. pkgwidgets is linked
+    from this checkout or left out, also where a copy of it is installed.
+    """
+    own = Path(pkgwidgets.__file__).parent
+    if not folder.exists():
+        folder.mkdir()
+        libraries = Path(packaging.__file__).parent.parent.iterdir()
+        others = [path for path in libraries if not path.name.startswith(own.name)]
+        for path in [*others, *([own] if has_pkgwidgets else [])]:
+            (folder / path.name).symlink_to(path)
+    return folder
