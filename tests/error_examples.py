@@ -345,6 +345,16 @@ EXAMPLES: list[tuple[PkgwidgetsError, str, Hint]] = [
         Hint.RETRY_OTHER_VERSION,
     ),
     (
+        InstallFailed("t", ("uv",), 1, "pea==2 is bad", ("pea==2 cannot be installed: it is bad",)),
+        "uv failed (exit code 1): pea==2 is bad.",
+        Hint.PLAN_WITHOUT,
+    ),
+    (
+        VerificationFailed("t", ("pea: pea.py is missing",), ("pea==2 cannot be installed: x",)),
+        "The new packages failed the check after installing: pea: pea.py is missing.",
+        Hint.PLAN_WITHOUT,
+    ),
+    (
         VerificationFailed("t", ("pea 2 cannot be imported (x)",)),
         "The new packages failed the check after installing: pea 2 cannot be imported (x).",
         Hint.RESTORED_PLAN_AGAIN,

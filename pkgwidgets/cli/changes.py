@@ -12,7 +12,7 @@ from typing import Any
 from pkgwidgets.commands.grammar import Request
 from pkgwidgets.commands.plan_request import BackendPlanner, plan_for
 from pkgwidgets.commands.recovery import recover_environment
-from pkgwidgets.core.errors import InvalidRequest, StageFailed, TooLate
+from pkgwidgets.core.errors import InvalidRequest, TooLate, TransactionError
 from pkgwidgets.core.history import undoable
 from pkgwidgets.core.interfaces import Backend
 from pkgwidgets.core.plans import Plan
@@ -78,7 +78,7 @@ def change(request: Request, console: Console) -> int:
             return _leave(console, proposal, "Nothing was changed.")
         try:
             return _apply(backend, proposal, request, console)
-        except StageFailed as error:
+        except TransactionError as error:
             if not (request.skip_failing or (console.can_ask and not request.yes)):
                 raise
             proposal = plan_without_failing(error, lambda: _make_plan(backend, request, console))

@@ -1,4 +1,4 @@
-"""Which new version breaks which package: what the check before installing found."""
+"""Which new version is at fault: what it breaks, or that it cannot be installed."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from .error_json import error_from_json
-from .errors import StageFailed
+from .errors import ReleasesAtFault
 from .transactions import UNCHANGED_OUTCOMES, Transaction
 
-_TEXT = re.compile(r"(\S+)==(\S+) breaks (\S+)==(\S+): (.*)", re.DOTALL)
+_TEXT = re.compile(r"(\S+)==(\S+) (?:breaks (\S+)==(\S+)|cannot be installed): (.*)", re.DOTALL)
 _PATH = re.compile(r" \(/[^)]*\)")
 """Where Python found a module: a path in a stage, which is deleted."""
 
@@ -24,7 +24,8 @@ _PATH = re.compile(r" \(/[^)]*\)")
 class Breakage:
     """A new version of `culprit` with which `broken`, in a version too, cannot be imported.
 
-    `broken` may be the culprit itself. As a text it is a fact of an error, so journals keep it.
+    `broken` may be the culprit itself: then it may also be that it cannot be installed. As a text
+    it is a fact of an error, so journals keep it.
     """
 
     culprit: NormalizedName
@@ -32,6 +33,8 @@ class Breakage:
     broken: NormalizedName
     broken_version: Version
     error: str
+    is_installed: bool = True
+    """Whether it was installed, or would be, before the error was found."""
 
     @classmethod
     def parse(cls, text: str) -> Self | None:
@@ -41,9 +44,10 @@ class Breakage:
             return match and cls(
                 culprit=canonicalize_name(match[1]),
                 culprit_version=Version(match[2]),
-                broken=canonicalize_name(match[3]),
-                broken_version=Version(match[4]),
+                broken=canonicalize_name(match[3] or match[1]),
+                broken_version=Version(match[4] or match[2]),
                 error=match[5],
+                is_installed=match[3] is not None,
             )
         except InvalidVersion:
             return None
@@ -53,15 +57,17 @@ class Breakage:
         """Why the culprit is held back, as a clause."""
         release = f"{self.culprit} {self.culprit_version}"
         error = _PATH.sub("", self.error)
+        if not self.is_installed:
+            return f"{release} cannot be installed ({error})"
         if self.broken == self.culprit:
             return f"{release} cannot be imported ({error})"
         return f"with {release}, {self.broken} {self.broken_version} cannot be imported ({error})"
 
     def __str__(self) -> str:
-        return (
-            f"{self.culprit}=={self.culprit_version} breaks "
-            f"{self.broken}=={self.broken_version}: {self.error}"
-        )
+        release = f"{self.culprit}=={self.culprit_version}"
+        if not self.is_installed:
+            return f"{release} cannot be installed: {self.error}"
+        return f"{release} breaks {self.broken}=={self.broken_version}: {self.error}"
 
 
 def reported_breakages(transaction: Transaction) -> Iterator[Breakage]:
@@ -72,7 +78,7 @@ def reported_breakages(transaction: Transaction) -> Iterator[Breakage]:
         error = error_from_json(json.loads(transaction.failure))
     except ValueError:  # of another version of pkgwidgets
         return
-    for text in error.breakages if isinstance(error, StageFailed) else ():
+    for text in error.breakages if isinstance(error, ReleasesAtFault) else ():
         breakage = Breakage.parse(text)
         if breakage is not None:
             yield breakage

@@ -552,6 +552,23 @@ class TransactionError(PkgwidgetsError):
     default_advice: ClassVar[Hint | None] = Hint.RESTORED
 
 
+class ReleasesAtFault:
+    """What the errors that new releases cause have in common: which releases these are."""
+
+    breakages: tuple[str, ...]
+    named: bool
+
+    @property
+    def can_skip(self) -> bool:
+        """Whether the next plan for everything leaves out the releases at fault."""
+        return bool(self.breakages) and not self.named
+
+    @property
+    def kept(self) -> tuple[str, ...]:
+        """The packages that the next plan for everything keeps."""
+        return tuple(dict.fromkeys(text.partition("==")[0] for text in self.breakages))
+
+
 @dataclass(eq=False)
 class StalePlan(TransactionError):
     """The environment changed after the plan was made. Nothing was done."""
@@ -570,7 +587,7 @@ class StalePlan(TransactionError):
 
 
 @dataclass(eq=False)
-class StageFailed(TransactionError):
+class StageFailed(ReleasesAtFault, TransactionError):
     """The staged packages do not work; the environment was not touched."""
 
     problems: tuple[str, ...] = ()
@@ -586,35 +603,31 @@ class StageFailed(TransactionError):
         """The next plan for everything leaves out what broke a package."""
         return Hint.PLAN_WITHOUT if self.can_skip else Hint.OTHER_VERSION_OR_FIX
 
-    @property
-    def can_skip(self) -> bool:
-        """Whether the next plan for everything leaves out the releases at fault."""
-        return bool(self.breakages) and not self.named
-
-    @property
-    def kept(self) -> tuple[str, ...]:
-        """The packages that the next plan for everything keeps."""
-        return tuple(dict.fromkeys(text.partition("==")[0] for text in self.breakages))
-
     def sentence(self) -> str:
         """List the problems."""
         return f"The new packages failed the check before installing: {'; '.join(self.problems)}."
 
 
 @dataclass(eq=False)
-class InstallFailed(TransactionError):
+class InstallFailed(ReleasesAtFault, TransactionError):
     """The installer ended with an error; the environment was rolled back."""
 
     argv: tuple[str, ...] = ()
     returncode: int = 1
     output: str = ""
+    breakages: tuple[str, ...] = _added_later(())
+    """The new versions that a plan for everything leaves out next."""
+    named: bool = _added_later(False)
+    """Whether the plan was for packages that the user named, not for everything."""
     code: ClassVar[str] = "install-failed"
     http_status: ClassVar[int] = 409
 
     @property
     def advice(self) -> Hint | None:
         """Another version does not help if a password is wrong."""
-        return Hint.CHECK_LOGIN if _DENIED.search(self.output) else Hint.RETRY_OTHER_VERSION
+        if _DENIED.search(self.output):
+            return Hint.CHECK_LOGIN
+        return Hint.PLAN_WITHOUT if self.can_skip else Hint.RETRY_OTHER_VERSION
 
     def sentence(self) -> str:
         """Quote the end of the installer's output."""
@@ -625,13 +638,21 @@ class InstallFailed(TransactionError):
 
 
 @dataclass(eq=False)
-class VerificationFailed(TransactionError):
+class VerificationFailed(ReleasesAtFault, TransactionError):
     """The new environment differs from the plan or does not work; it was rolled back."""
 
     problems: tuple[str, ...] = ()
+    breakages: tuple[str, ...] = _added_later(())
+    """The new versions that a plan for everything leaves out next."""
+    named: bool = _added_later(False)
+    """Whether the plan was for packages that the user named, not for everything."""
     code: ClassVar[str] = "verification-failed"
     http_status: ClassVar[int] = 409
-    default_advice: ClassVar[Hint | None] = Hint.RESTORED_PLAN_AGAIN
+
+    @property
+    def advice(self) -> Hint | None:
+        """The next plan for everything leaves out what is at fault."""
+        return Hint.PLAN_WITHOUT if self.can_skip else Hint.RESTORED_PLAN_AGAIN
 
     def sentence(self) -> str:
         """List the problems."""

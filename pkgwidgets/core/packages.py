@@ -13,6 +13,7 @@ from packaging.version import Version
 from .html_repr import HtmlRepr
 from .origins import Origin
 from .project_links import find_change_log
+from .text import lower_first
 
 
 class PackageStatus(StrEnum):
@@ -116,6 +117,8 @@ class PackageInfo(HtmlRepr):
             parts.append(f"blocked by {self.blocked_by}")
         if self.loaded_version not in (None, self.version):
             parts.append(f"{self.loaded_version} is still loaded")
+        if self.failed_change:
+            parts.append(lower_first(self.failed_change.removesuffix(".")))
         return "; ".join([*parts, self.error] if self.error else parts)
 
     def __repr__(self) -> str:

@@ -91,3 +91,8 @@ def shorten_names(names: Sequence[str]) -> str:
 def capitalize_first(text: str) -> str:
     """Return a text with its first letter in upper case and the rest unchanged."""
     return text[:1].upper() + text[1:]
+
+
+def lower_first(text: str) -> str:
+    """Return a text with its first letter in lower case and the rest unchanged."""
+    return text[:1].lower() + text[1:]

@@ -629,8 +629,8 @@ class PackageService:
         raise an error or show another output is held back, and the others are upgraded. `root` is
         the folder that is copied for them, as for `rehearse`. A cell that fails already raises
         `NotebookUntried`, unless `allow_untried` is True. `check` is the old name of `notebooks`.
-        With `skip_failing`, a release that fails the check before installing stops no other. It is
-        left out, and the others are planned and applied again. Its row says why it was held back.
+        With `skip_failing`, a release that cannot be fetched, or fails a check, stops no other. It
+        is left out, and the others are planned and applied again. Its row says why it stays.
         `step` is as for `plan_upgrade`. The index is `name` (object). The columns, in order:
 
         - `before`, `after` (string): the versions

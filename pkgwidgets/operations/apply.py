@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from pkgwidgets.core.breakages import Breakage
 from pkgwidgets.core.error_json import error_to_json
 from pkgwidgets.core.errors import (
     DISK_INTERRUPTED,
@@ -17,6 +18,7 @@ from pkgwidgets.core.errors import (
     Cancelled,
     DiskFailed,
     EnvironmentRefused,
+    InstallFailed,
     PkgwidgetsError,
     RollbackFailed,
     StageFailed,
@@ -35,6 +37,7 @@ from pkgwidgets.core.text import shorten_names
 from pkgwidgets.core.transactions import Outcome, Transaction
 
 from . import access, holds, lost_files, recovery, undo, verification
+from .breakages import blame_installer
 from .incomplete import blocked_packages, raise_if_touched
 from .signals import defer_interrupts
 from .snapshot import changes_since_plan, check_unchanged
@@ -147,10 +150,7 @@ def _apply_locked(progress: _Progress, report: Report) -> None:
     report(Event(stage=Stage.CHECKING))
     failing, baseline = verification.problems_before(backend, plan, stage, report, prepared)
     if failing:
-        named = plan.requested != (EVERYTHING,)
-        # What breaks another package alone may work together with an upgrade of that one.
-        breakages = (b for b in baseline.breakages if not named or b.broken == b.culprit)
-        raise StageFailed(transaction_id, failing, tuple(map(str, breakages)), named)
+        raise StageFailed(transaction_id, failing, *_blame(plan, baseline.breakages))
     unverified = verification.unverified(backend, plan, stage)
     facts = {"unverified": unverified, "untried": baseline.needs_text()}
     record("STAGED", **{name: text for name, text in facts.items() if text})
@@ -178,16 +178,33 @@ def _apply_locked(progress: _Progress, report: Report) -> None:
     save_point.sync()
     record("SYNCED")
     report(Event(stage=Stage.VERIFYING))
-    problems = verification.problems_after(backend, plan, before, baseline, report)
+    problems, breakages = verification.problems_after(backend, plan, before, baseline, report)
     problems = problems or verification.left_files(
         backend, plan, paths.saved - {*paths.copies.values()}
     )
     if problems:
-        raise VerificationFailed(transaction_id, problems)
+        raise VerificationFailed(transaction_id, problems, *_blame(plan, breakages))
     with suppress(DiskFailed):  # without it, only an undo does not notice later changes
         save_point.record_result()
     record("VERIFIED")
     record("COMMIT")
+
+
+def _blame(plan: Plan, breakages: Iterable[Breakage]) -> tuple[tuple[str, ...], bool]:
+    """Return what an error says of the releases at fault, and whether the user named packages."""
+    named = plan.requested != (EVERYTHING,)
+    # What breaks another package alone may work together with an upgrade of that one.
+    return tuple(str(b) for b in breakages if not named or b.broken == b.culprit), named
+
+
+@contextmanager
+def _blaming(plan: Plan) -> Iterator[None]:
+    """Add to an error of the installer which releases are at fault."""
+    try:
+        yield
+    except InstallFailed as error:
+        error.breakages, error.named = _blame(plan, blame_installer(plan, error.output))
+        raise
 
 
 def _apply_holds(progress: _Progress) -> None:
@@ -252,13 +269,15 @@ def _stage(
     if not plan.pins:
         return None, prepared
     if prepared is None:
-        backend.installer.stage(plan, stage, report)
+        with _blaming(plan):
+            backend.installer.stage(plan, stage, report)
     return stage, prepared
 
 
 def _install(backend: Backend, plan: Plan, report: Report) -> None:
     if plan.undoes is None or not plan.from_save_point:
-        backend.installer.install(plan, report)
+        with _blaming(plan):
+            backend.installer.install(plan, report)
         return
     save_point = backend.save_point(plan.undoes)
     new = undo.removed_paths(backend, plan, save_point.paths())

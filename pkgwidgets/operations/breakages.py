@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
-from packaging.utils import NormalizedName
+from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
 from pkgwidgets.core import dependency_graph
 from pkgwidgets.core.breakages import Breakage, reported_breakages
 from pkgwidgets.core.errors import PkgwidgetsError
 from pkgwidgets.core.interfaces import Backend
-from pkgwidgets.core.plans import Plan, StepLimit
+from pkgwidgets.core.plans import Change, Plan, StepLimit
 from pkgwidgets.core.restart import KERNEL_PACKAGES
 from pkgwidgets.core.transactions import Transaction
 from pkgwidgets.core.updates import eligible_releases
@@ -33,6 +33,15 @@ _NAMED = re.compile(
 )
 """The module that is missing, or that lacks a name: it may have been removed."""
 _WORD = re.compile(r"[A-Za-z_][\w.]*")
+_FIRST_NAME = re.compile(r":? ")
+_PINNED = re.compile(r"([\w.-]+)==([^\s`'\",;)]+)")
+_WHEEL = re.compile(r"([\w.]+)-([^\s/-]+)-[^\s/]*\.whl")
+_NO_FAULT = re.compile(
+    r"os error|error sending request|HTTP|timed? ?out|did not finish", re.IGNORECASE
+)
+"""Signs that not a release is at fault, but the disk, the network or a login."""
+_MAX_CHARACTERS = 300
+"""Characters of the installer's error that are kept with a release."""
 
 
 def find_breakages(
@@ -75,6 +84,53 @@ def failed_upgrades(
             if _still_applies(breakage, transaction, snapshot, answers):
                 reasons[breakage.culprit] = breakage.reason
     return reasons
+
+
+def blame_problems(plan: Plan, problems: Iterable[str]) -> tuple[Breakage, ...]:
+    """Return the new versions that problems begin with, by name: those that are not intact."""
+    texts = {canonicalize_name(_FIRST_NAME.split(text, maxsplit=1)[0]): text for text in problems}
+    return tuple(
+        _not_installed(change.id, version, texts[change.id])
+        for change, version in _upgrades(plan)
+        if change.id in texts
+    )
+
+
+def blame_installer(plan: Plan, output: str) -> tuple[Breakage, ...]:
+    """Return the new versions that the installer names in its error.
+
+    None if the disk, the network or a login is at fault.
+    """
+    if _NO_FAULT.search(output):
+        return ()
+    named = {
+        (canonicalize_name(name.replace("_", "-")), version)
+        for name, version in (*_PINNED.findall(output), *_WHEEL.findall(output))
+    }
+    text = " ".join(output.split()).rstrip(".")[:_MAX_CHARACTERS]
+    return tuple(
+        _not_installed(change.id, version, text)
+        for change, version in _upgrades(plan)
+        if (change.id, str(version)) in named
+    )
+
+
+def _upgrades(plan: Plan) -> Iterator[tuple[Change, Version]]:
+    """Yield the changes that can be left out, of packages that could stay, with new versions."""
+    for change in plan.changes:
+        if change.before is not None and change.after is not None:
+            yield change, change.after
+
+
+def _not_installed(name: NormalizedName, version: Version, error: str) -> Breakage:
+    return Breakage(
+        culprit=name,
+        culprit_version=version,
+        broken=name,
+        broken_version=version,
+        error=error,
+        is_installed=False,
+    )
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,11 @@
-"""Upgrade everything but the releases that fail the check before installing."""
+"""Upgrade everything but the releases that fail."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from pkgwidgets.core.breakages import Breakage
-from pkgwidgets.core.errors import PkgwidgetsError, StageFailed
+from pkgwidgets.core.errors import PkgwidgetsError, ReleasesAtFault, TransactionError
 from pkgwidgets.core.plans import Plan
 from pkgwidgets.core.transactions import Transaction
 
@@ -19,7 +19,7 @@ def plan_without_failing(error: PkgwidgetsError, plan_again: PlanAgain) -> Plan:
     The plan may have no changes. Raises the error if it blames no release, or if the new plan has
     one of them again: then it would fail again.
     """
-    if not isinstance(error, StageFailed) or not error.can_skip:
+    if not isinstance(error, ReleasesAtFault) or not error.can_skip:
         raise error
     plan = plan_again()
     blamed = filter(None, map(Breakage.parse, error.breakages))
@@ -32,13 +32,13 @@ def plan_without_failing(error: PkgwidgetsError, plan_again: PlanAgain) -> Plan:
 def apply_without_failing(
     plan: Plan, plan_again: PlanAgain, apply: Callable[[Plan], Transaction]
 ) -> Transaction:
-    """Apply a plan for everything; after a refused check, apply the plan without the culprits.
+    """Apply a plan for everything; after a failure, apply the plan without the culprits.
 
-    Each refusal leaves out one release more, so this ends. Raises what `apply` and
+    Each failure leaves out one release more, so this ends. Raises what `apply` and
     `plan_without_failing` raise.
     """
     while True:
         try:
             return apply(plan)
-        except StageFailed as error:
+        except TransactionError as error:
             plan = plan_without_failing(error, plan_again)

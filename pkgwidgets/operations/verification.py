@@ -16,7 +16,7 @@ from pkgwidgets.core.plans import Plan
 from pkgwidgets.core.preparations import ImportResult
 
 from .affected_packages import AffectedPackages, Modules, lost_requirements, unreadable_after
-from .breakages import KERNEL_START, find_breakages
+from .breakages import KERNEL_START, blame_problems, find_breakages
 from .optional_modules import find_optional_modules
 
 
@@ -141,8 +141,8 @@ def problems_after(
     before: dependency_graph.Installed,
     baseline: Baseline,
     report: Report,
-) -> tuple[str, ...]:
-    """Return the problems of the environment after the plan, one sentence each.
+) -> tuple[tuple[str, ...], tuple[Breakage, ...]]:
+    """Return the problems of the environment after the plan, and which new versions cause them.
 
     Checks that versions and files are those of the plan, that no requirement was lost, and that
     modules still import. Dependents were imported beside the environment, on files of the same
@@ -157,14 +157,14 @@ def problems_after(
     )
     unreadable = unreadable_after(before, installed)
     if wrong or unreadable:
-        return (*wrong, *unreadable)
+        return _blamed(plan, (*wrong, *unreadable))
     if plan.from_save_point:
         # The save point restores the old files by hash, with earlier edits and failures.
-        return ()
+        return (), ()
     damage = backend.records.damage(plan, baseline.sharing_folders, baseline.stage)
     lost = lost_requirements(backend, before, installed)
     if damage or lost:
-        return (*damage, *lost)
+        return _blamed(plan, (*damage, *lost))
     if baseline.stage is not None:
         backend.import_checker.keep_bytecode(baseline.stage)
     scope = AffectedPackages(backend, plan, None)
@@ -173,8 +173,14 @@ def problems_after(
     if scope.is_critical:
         kernel_error = backend.import_checker.kernel(report)
         errors |= {KERNEL_START: kernel_error} if kernel_error is not None else {}
-    failures = {module: error for module, error in errors.items() if not is_untried(error)}
-    return _describe_failures(plan, modules, _new_failures(failures, baseline.failures))
+    tried = {module: error for module, error in errors.items() if not is_untried(error)}
+    failures = _new_failures(tried, baseline.failures)
+    breakages = find_breakages(backend, plan, None, failures, modules) if failures else ()
+    return _describe_failures(plan, modules, failures), breakages
+
+
+def _blamed(plan: Plan, problems: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[Breakage, ...]]:
+    return problems, blame_problems(plan, problems)
 
 
 def left_files(backend: Backend, plan: Plan, saved: Collection[Path]) -> tuple[str, ...]:

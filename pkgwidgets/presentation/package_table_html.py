@@ -23,5 +23,5 @@ def package_table_html(title: str, infos: Sequence[PackageInfo]) -> str:
 
 def _row(info: PackageInfo) -> tuple[str, ...]:
     latest = info.latest_version or ("unknown" if info.error else "")
-    note = info.error or ("update available" if info.update_available else "")
+    note = info.error or info.failed_change or ("update available" if info.update_available else "")
     return (info.name, info.version, latest, info.blocked_by, note)

@@ -90,8 +90,8 @@ ROUTES = {
     "upgradeAllPackages": RouteText(
         summary="Upgrade all packages in one transaction",
         details=(
-            f"{_BODY_IS_OPTIONAL} {_STORED_PLAN} With `skip_failing`, releases that fail the "
-            "check before installing are left out. The others follow in one more transaction. "
+            f"{_BODY_IS_OPTIONAL} {_STORED_PLAN} With `skip_failing`, releases that cannot be "
+            "fetched or fail a check are left out. The others follow in one more transaction. "
             "Do not send it with `Prefer: respond-async`."
         ),
         answer="One result per package, with the reason if it was held back.",

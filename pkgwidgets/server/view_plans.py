@@ -14,7 +14,7 @@ from pkgwidgets.core.errors import (
     Cancelled,
     InvalidRequest,
     PkgwidgetsError,
-    StageFailed,
+    ReleasesAtFault,
     StillNeeded,
 )
 from pkgwidgets.core.history import find_transaction, is_undo, undoable
@@ -140,11 +140,11 @@ async def outcome_of(view: PlannedView, transaction_id: str) -> Mapping[str, Any
         transaction = await run_in_thread(partial(operations.follow, backend, transaction_id))
     except Cancelled as error:
         return unchanged_payload("off", render(error, Face.PANEL))
-    except StageFailed as error:
-        without = {"without": list(error.kept)} if error.can_skip else {}
-        return {**unchanged_payload("bad", render(error, Face.PANEL)), **without}
     except PkgwidgetsError as error:
-        return unchanged_payload("bad", render(error, Face.PANEL))
+        failed = unchanged_payload("bad", render(error, Face.PANEL))
+        if isinstance(error, ReleasesAtFault) and error.can_skip:
+            return {**failed, "without": list(error.kept)}
+        return failed
     plan = await view.with_kernels(transaction.plan)
     history = await run_in_thread(lambda: tuple(backend.journal.transactions()))
     ended = replace(transaction, plan=plan)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from pkgwidgets.core.errors import Cancelled, PkgwidgetsError, StageFailed, StillNeeded
+from pkgwidgets.core.errors import Cancelled, PkgwidgetsError, ReleasesAtFault, StillNeeded
 from pkgwidgets.core.events import Event
 from pkgwidgets.core.history import find_transaction, is_undo
 from pkgwidgets.core.plans import Plan
@@ -187,10 +187,12 @@ class PlanController:
             transaction, self._service.values.history()
         )
 
-    def _plan_without_failing(self, request: PanelRequest, error: StageFailed) -> None:
-        """Show why a plan for everything was refused, and the plan without what failed."""
+    def _plan_without_failing(
+        self, request: PanelRequest, error: PkgwidgetsError, kept: Sequence[str]
+    ) -> None:
+        """Show why a plan for everything was refused or undone, and the plan without that."""
         self._task_view.fail(render(error, Face.PANEL))
-        title = f"{request.title}, without {shorten_names(error.kept)}"
+        title = f"{request.title}, without {shorten_names(kept)}"
         self._plan_view.begin(title)
         plan = request.plan(self.tasks.raise_if_cancelled)
         self._show(replace(request, title=title), plan)
@@ -208,10 +210,10 @@ class PlanController:
                 self._task_view.finish(transaction, is_undo=self._is_undo(transaction))
             except Cancelled as error:
                 self._task_view.show_cancelled(render(error, Face.PANEL))
-            except StageFailed as error:
-                if request is None or not error.can_skip:
+            except PkgwidgetsError as error:
+                if request is None or not isinstance(error, ReleasesAtFault) or not error.can_skip:
                     raise
-                self._plan_without_failing(request, error)
+                self._plan_without_failing(request, error, error.kept)
             finally:
                 self._on_finished()
 

@@ -173,7 +173,7 @@ def rolled_back(backend: Backend, plan: Plan) -> float:
             started_at.append(perf_counter())
 
     problems = verification.problems_after
-    verification.problems_after = lambda *_: ("made to fail",)
+    verification.problems_after = lambda *_: (("made to fail",), ())
     try:
         apply.apply_plan(backend, plan, report)
     except VerificationFailed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import threading
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from typing import Any
 
 import ipywidgets
 import pytest
+from malformed_wheels import MalformedWheel
 
 from pkgwidgets import PackagePanel, PackageService
 from pkgwidgets.demo import Demo
@@ -17,6 +19,15 @@ from pkgwidgets.widgets import connection, dock
 from pkgwidgets.widgets.package_table import PackageTable
 
 pytestmark = pytest.mark.filterwarnings("ignore:Deprecated in traitlets")  # old ipywidgets
+
+
+NOT_INTACT = MalformedWheel(
+    name="seedshelf",
+    version="1.5",
+    files={"seedshelf.py": "version = 5\n"},
+    record=lambda text: re.sub(r"f\.py,sha256=[^,]*", "f.py,sha512=" + "0" * 128, text),
+)
+"""A release whose RECORD has the hash of another file: it is found after the installation."""
 
 
 def click(widget: Any, **message: object) -> None:
@@ -122,6 +133,55 @@ def test_upgrade_of_some_and_of_all_packages_is_planned(panel: PackagePanel) -> 
     assert len(planned(panel)["changes"]) == 7
     assert planned(panel)["headline"] == "7 upgrades, 2 of them major"
     assert panel.plan_view.plan["cell"] == "service.upgrade_all_packages()"
+
+
+def test_number_of_upgrade_all_is_that_of_its_plan(panel: PackagePanel, garden: Demo) -> None:
+    """Rows cannot tell: a release that is incompatible in itself stays."""
+    stuck = BuiltWheel(
+        name="seedshelf", version="1.5", files={"seedshelf.py": ""}, requires=("absent",)
+    )
+    garden.index.publish(stuck)
+    assert panel.table.offers == {}
+    click(panel.table, type="check")
+    assert panel.wait(60)
+    offered = panel.table.offers
+    assert offered["revision"] == panel.table.revision
+    click(panel.table, type="plan", names=None)
+    planned_versions = {name: after for name, _, after in changes(panel)}
+    assert offered["all"] == planned_versions
+    assert offered["all"]["raintable"] == "3.1.0"
+    row = next(row for row in panel.table.rows if row["name"] == "raintable")
+    assert row["label"] == "Upgrade to 2.4.0"
+
+
+def test_offers_are_made_again_for_other_rows(panel: PackagePanel) -> None:
+    click(panel.table, type="check")
+    assert panel.wait(60)
+    assert panel.table.offers["all"]["seedshelf"] == "1.4.2"
+    click(panel.table, type="plan", names=["seedshelf"])
+    assert planned(panel)
+    click(panel.plan_view, type="apply", id=panel.plan_view.plan["id"])
+    assert panel.wait(60)
+    assert panel.table.offers["revision"] == panel.table.revision
+    assert "seedshelf" not in panel.table.offers["all"]
+
+
+def test_upgrade_that_frees_others_is_offered(panel: PackagePanel) -> None:
+    click(panel.table, type="check")
+    assert panel.wait(60)
+    (unlock,) = panel.table.offers["unlocks"]
+    text = "allotboard blocks 1 package: upgrade it to 1.67.0 to free raintable."
+    assert unlock == {"text": text, "names": ["allotboard", "raintable"]}
+    click(panel.table, type="plan", names=unlock["names"])
+    assert ("raintable", "2.0.0", "3.1.0") in changes(panel)
+
+
+def test_nothing_is_offered_without_answers_of_the_index(panel: PackagePanel, garden: Demo) -> None:
+    garden.index.down = True
+    click(panel.table, type="check")
+    assert panel.wait(60)
+    assert panel.table.offers["all"] in (None, {})
+    assert panel.table.offers["unlocks"] == []
 
 
 def test_plan_without_major_upgrades_is_one_switch_away(panel: PackagePanel) -> None:
@@ -281,13 +341,18 @@ def test_install_form_shows_errors_and_stays_open(panel: PackagePanel) -> None:
 
 
 def test_install_form_installs_a_new_package(panel: PackagePanel, garden: Demo) -> None:
-    garden.index.publish(BuiltWheel(name="pea", version="1.0", files={"pea.py": ""}))
+    pod = BuiltWheel(name="pod", version="2.0", files={"pod.py": ""})
+    pea = BuiltWheel(name="pea", version="1.0", files={"pea.py": ""}, requires=("pod",))
+    garden.index.publish(pod, pea)
     click(panel.table, type="install")
     click(panel.form, type="releases", name="pip install pea")
     assert panel.wait(60)
     assert [r["version"] for r in panel.form.form["releases"]] == ["1.0"]
+    brings = panel.form.form["brings"]
+    assert brings.startswith("Would bring 2 new (pea, pod) · ")
+    assert brings.endswith(" to fetch")
     click(panel.form, type="plan", name="pip install pea", version="")
-    assert changes(panel) == [("pea", "", "1.0")]
+    assert changes(panel) == [("pea", "", "1.0"), ("pod", "", "2.0")]
     assert not panel.form.is_open
     click(panel.plan_view, type="apply", id=panel.plan_view.plan["id"])
     assert panel.wait(60)
@@ -397,6 +462,26 @@ def test_refused_plan_for_everything_is_followed_by_one_without_the_culprit(
     click(panel.table, type="dismiss", names=["harvestscale"])
     assert panel.wait(60)
     assert not any(row.get("failed") for row in panel.table.rows)
+
+
+def test_rolled_back_upgrade_of_everything_is_followed_by_a_plan_without_the_culprit(
+    panel: PackagePanel, garden: Demo
+) -> None:
+    garden.index.withdraw("harvestscale", "3.3.0")
+    garden.index.publish(NOT_INTACT)
+    click(panel.table, type="plan", names=None)
+    assert planned(panel)
+    click(panel.plan_view, type="apply", id=panel.plan_view.plan["id"])
+    assert panel.wait(60)
+    outcome = panel.task_view.task["outcome"]
+    assert (outcome["kind"], "check after installing" in outcome["text"]) == ("bad", True)
+    assert panel.plan_view.plan["title"] == "Upgrade all, without seedshelf"
+    assert "seedshelf" not in [name for name, *_ in changes(panel)]
+    rows = {row["name"]: row for row in panel.table.rows}
+    assert [name for name, row in rows.items() if row.get("failed")] == ["seedshelf"]
+    click(panel.plan_view, type="apply", id=panel.plan_view.plan["id"])
+    assert panel.wait(60)
+    assert panel.task_view.task["outcome"]["kind"] == "ok"
 
 
 # --- history

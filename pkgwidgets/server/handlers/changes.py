@@ -11,7 +11,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from pkgwidgets.commands.plan_request import ACTIONS, Action, BackendPlanner, PlanRequest, plan_for
-from pkgwidgets.core.errors import InvalidRequest, StageFailed
+from pkgwidgets.core.errors import InvalidRequest, TransactionError
 from pkgwidgets.core.interfaces import Backend
 from pkgwidgets.core.names import checked_name
 from pkgwidgets.core.plans import Plan
@@ -194,7 +194,7 @@ class UpgradeAllHandler(ApplyingHandler):
                     plan = await run_in_thread(
                         partial(plan_without_failing, failure.error, self._plan_again)
                     )
-                except StageFailed:
+                except TransactionError:
                     raise failure from None
 
     def failure_fields(self, transaction: Transaction) -> Mapping[str, Any]:
