@@ -95,7 +95,12 @@ def restart_reasons(restart: Restart | None) -> str:
 def _footer(plan: Plan) -> str:
     if plan.from_save_point:
         return "from the saved files · can be undone"
-    return f"{format_size(plan.download_size) or 'unknown size'} to fetch · can be undone"
+    return f"{download_text(plan)} · can be undone"
+
+
+def download_text(plan: Plan) -> str:
+    """Return how much a plan fetches: `2.1 MB to fetch`."""
+    return f"{format_size(plan.download_size) or 'unknown size'} to fetch"
 
 
 def other_kernels_text(kernels: Sequence[Kernel]) -> str:

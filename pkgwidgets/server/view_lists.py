@@ -11,16 +11,26 @@ from pkgwidgets.core.errors import PackageNotFound, PkgwidgetsError
 from pkgwidgets.core.interfaces import Backend
 from pkgwidgets.core.packages import PackageInfo
 from pkgwidgets.core.text import short_hash
-from pkgwidgets.core.typed_requirement import project_name
-from pkgwidgets.operations import access, inventory, recovery, undo
+from pkgwidgets.core.typed_requirement import project_name, strip_command
+from pkgwidgets.operations import (
+    access,
+    inventory,
+    planning,
+    recovery,
+    suggestions,
+    undo,
+    unlocking,
+)
 from pkgwidgets.operations import transactions as operations
 from pkgwidgets.presentation.history_payload import history_entries, log_text
+from pkgwidgets.presentation.install_preview import install_preview as preview_text
 from pkgwidgets.presentation.list_header import (
     common_error,
     environment_text,
     list_header,
     recovery_notice,
 )
+from pkgwidgets.presentation.offers import offers_payload
 from pkgwidgets.presentation.request_titles import running_title
 from pkgwidgets.presentation.row_actions import LABELS, version_options
 from pkgwidgets.presentation.table_rows import dependency_fields, detail, row
@@ -28,6 +38,8 @@ from pkgwidgets.presentation.table_rows import dependency_fields, detail, row
 from . import progress
 
 _Fields = Mapping[str, Any]
+MAX_SUGGESTIONS = 500
+"""Names that the form offers while typing."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -98,6 +110,28 @@ def project_versions(backend: Backend, typed: str) -> _Fields:
     info = _find_checked(backend, name)
     versions = [asdict(option) for option in version_options(releases, info)]
     return {"installed": info.version if info is not None else "", "versions": versions}
+
+
+def install_preview(backend: Backend, typed: str) -> _Fields:
+    """Return what an installation of a typed requirement would bring, as a line; "" if unknown."""
+    text = ""
+    with suppress(PkgwidgetsError):  # the plan tells the reason
+        if _find_checked(backend, project_name(typed)) is None:
+            text = preview_text(planning.plan_install(backend, strip_command(typed)))
+    return {"brings": text}
+
+
+def list_suggestions(backend: Backend) -> _Fields:
+    """Return names that the form offers while typing."""
+    return {"names": suggestions.seen_names(backend)[:MAX_SUGGESTIONS]}
+
+
+def list_offers(backend: Backend) -> _Fields:
+    """Return what a plan for everything would upgrade, and an upgrade that frees others."""
+    plan = None
+    with suppress(PkgwidgetsError):  # a click on the button tells the reason
+        plan = planning.plan_upgrade(backend)
+    return offers_payload(plan, unlocking.find_unlocks(backend)[:1])
 
 
 def history_list(backend: Backend) -> _Fields:

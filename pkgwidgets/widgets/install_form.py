@@ -40,13 +40,18 @@ class InstallForm(anywidget.AnyWidget):
 
     def show_busy(self, name: str) -> None:
         """Show that the versions of a project are being fetched."""
-        self._update(name=name, busy="loading versions…", error="", releases=None)
+        self._update(name=name, busy="loading versions…", error="", releases=None, brings="")
 
     def show(self, name: str, releases: Iterable[Release], info: PackageInfo | None) -> None:
         """Show the versions of a project, newest first; `info` is the installed one, if any."""
         installed = info.version if info is not None else ""
         options = [asdict(option) for option in version_options(releases, info)]
         self._update(name=name, busy="", installed=installed, releases=options)
+
+    def show_preview(self, name: str, text: str) -> None:
+        """Show what an installation would bring, unless another name was typed meanwhile."""
+        if self.form.get("name") == name:
+            self._update(brings=text)
 
     def fail(self, error: str) -> None:
         """Show an error; "" removes it."""

@@ -35,6 +35,7 @@ class PackageTable(anywidget.AnyWidget):
     header = traitlets.Dict().tag(sync=True)
     rows = traitlets.List(traitlets.Dict()).tag(sync=True)
     revision = traitlets.Int().tag(sync=True)
+    offers = traitlets.Dict().tag(sync=True)
     labels = traitlets.Dict(LABELS).tag(sync=True)
     """Default labels of the buttons: sent once, not in each of 500 rows."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -13,6 +14,7 @@ from pkgwidgets.core.typed_requirement import project_name, strip_command
 from pkgwidgets.notebook.service import PackageService
 from pkgwidgets.presentation import package_table_html
 from pkgwidgets.presentation.hints import Face, render
+from pkgwidgets.presentation.install_preview import install_preview
 
 from . import panel_request
 from .connection import PanelConnection
@@ -21,6 +23,7 @@ from .environment_watcher import EnvironmentWatcher
 from .history_view import HistoryView
 from .install_form import InstallForm
 from .list_controller import ListController
+from .offer_finder import OfferFinder
 from .package_table import Message
 from .plan_controller import PlanController
 from .plan_view import PlanView
@@ -56,7 +59,7 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
         self.connection = PanelConnection(self._on_connection, **options)
         once = self.connection.once
         self._list_controller = ListController(
-            self.service, once(self._on_table), self._refresh_history, **options
+            self.service, once(self._on_table), self._on_listed, **options
         )
         self.table = self._list_controller.table
         self.form = InstallForm(once(self._on_form), **options)
@@ -66,12 +69,13 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
         for name, part in self._parts().items():
             self.connection.add_part(name, partial(_receive, part))
         self._details_loader = RowDetailsLoader(self.service, self.table)
+        self._offers = OfferFinder(self.service, self.table)
         self._plan_controller = PlanController(
             self.service,
             self.plan_view,
             self.task_view,
             self._list_controller.refresh,
-            on_started=self._list_controller.show_changing,
+            on_started=self._on_started,
             has_own_service=has_own_service,
         )
         # What has to be decided or has just ended is above the list.
@@ -92,7 +96,7 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
         """
         plans = self._plan_controller
         jobs = (plans.tasks, self._list_controller.tasks, self._details_loader, plans.checks)
-        return all(job.wait(timeout) for job in jobs)
+        return all(job.wait(timeout) for job in (*jobs, self._offers))
 
     def dock(self) -> None:
         """Open the panel beside the notebook, in JupyterLab with ipylab; else print how to."""
@@ -103,6 +107,7 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
         self._watcher.stop()
         self._plan_controller.end_checks()
         self._details_loader.stop()
+        self._offers.end()
         for child in self.children:
             child.close()
         self.layout.close()
@@ -250,7 +255,13 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
 
         def work() -> None:
             releases = self.service.list_releases(project, report=tasks.raise_if_cancelled)
-            self.form.show(name, releases, self._list_controller.find(project))
+            installed = self._list_controller.find(project)
+            self.form.show(name, releases, installed)
+            if installed is None:
+                with suppress(PkgwidgetsError):  # the plan tells the reason
+                    text = strip_command(name)
+                    plan = self.service.plan_install(text, report=tasks.raise_if_cancelled)
+                    self.form.show_preview(name, install_preview(plan))
 
         tasks.cancel()
         tasks.start(work, self.form.fail)
@@ -267,6 +278,14 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
         if not self._plan_controller.follow_running():
             self._list_controller.refresh()
         return True
+
+    def _on_started(self, title: str) -> None:
+        self._offers.end()
+        self._list_controller.show_changing(title)
+
+    def _on_listed(self) -> None:
+        self._offers.begin()
+        self._refresh_history()
 
     def _refresh_history(self) -> None:
         if self.history_view.is_open:

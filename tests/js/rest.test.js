@@ -281,6 +281,22 @@ test("the form shows why a typed name cannot be planned, and closes when it can"
   assert.deepEqual([model.get("form"), planModel.get("state")], [{}, "ready"]);
 });
 
+test("the form offers the names that the server knows, and says what an installation would bring", async () => {
+  const answers = {
+    "GET suggestions": () => json({ success: true, names: ["pea", "pod"] }),
+    "GET versions": () => json({ success: true, installed: "", versions: [{ version: "2" }] }),
+    "GET install-preview": () => json({ success: true, brings: "Would bring 1 new (pea)" }),
+  };
+  const { plan, server } = openPlan(answers);
+  const model = createViewModel({ form: {} });
+  const form = formSide(server, model, plan.plan);
+  await form.open();
+  assert.deepEqual(model.get("form").suggestions, ["pea", "pod"]);
+  form.answer({ type: "releases", name: "pea" });
+  await turns();
+  assert.equal(model.get("form").brings, "Would bring 1 new (pea)");
+});
+
 const stream = (...events) => new Response(events.map(({ type, data }) => `event: ${type}\ndata: ${JSON.stringify(data)}\n\n`).join(""));
 const END = { type: "end", data: { running: false, lines: ["done"], outcome: { kind: "ok", text: "Done." } } };
 

@@ -53,6 +53,11 @@ class Element {
     this.childNodes.push(...nodes.map((node) => (node instanceof Element ? node : new Text(node))));
   }
 
+  replaceChildren(...nodes) {
+    this.childNodes = [];
+    this.append(...nodes);
+  }
+
   matches(selectors) {
     return selectors.split(", ").some((selector) => matchesOne(this, selector));
   }

@@ -5,7 +5,7 @@ import { test } from "node:test";
 
 import { link, names, rowCells } from "../../pkgwidgets/widgets/static/table/cells.js";
 import { placeAt, topOf } from "../../pkgwidgets/widgets/static/table/grid.js";
-import { CHIPS, COLUMNS, completeRow, idsOfUpgradeAll, matches, rowOrder, suggestedVersion } from "../../pkgwidgets/widgets/static/table/rows.js";
+import { CHIPS, COLUMNS, completeRow, matches, rowOrder, suggestedVersion } from "../../pkgwidgets/widgets/static/table/rows.js";
 
 const LABELS = { upgrade: "Upgrade", explain: "Why blocked?", retry: "Retry" };
 const row = (sent) => completeRow({ name: "pea", version: "1.0", ...sent }, LABELS);
@@ -132,24 +132,12 @@ test("of many names the first four are listed", () => {
   assert.equal(names("Requires", []), null);
 });
 
-test("an upgrade of everything counts what it can free, too", () => {
-  const rows = [
-    row({ name: "free", action: "upgrade" }),
-    row({ name: "freed", action: "explain", blocked_by: "free <2" }),
-    row({ name: "freed-later", action: "explain", blocked_by: "freed <2, free <3" }),
-    row({ name: "stuck", action: "explain", blocked_by: "old <2" }),
-    row({ name: "stuck-behind", action: "explain", blocked_by: "free <2, stuck <2" }),
-    row({ name: "left", action: "explain", blocked_by: "right <2" }),
-    row({ name: "right", action: "explain", blocked_by: "left <2" }),
-    row({ name: "old" }), row({ name: "failing", action: "retry" }),
-  ];
-  assert.deepEqual([...idsOfUpgradeAll(rows)], ["free", "freed", "freed-later", "left", "right"]);
-});
-
-test("a row says what an upgrade of everything may do beyond its own offer", () => {
+test("a row says what an upgrade of everything does beyond its own offer", () => {
   const blocked = row({ action: "upgrade", label: "Upgrade to 1.5", latest: "2.0", blocked_by: "pod <2" });
-  const titleOf = (made, state) => cellOf(made, "action", state).querySelector("button").title;
-  assert.equal(titleOf(blocked, { joins: true }), "Upgrade pea to 1.5. Upgrade all may take it to 2.0");
-  assert.equal(titleOf(blocked, {}), "Upgrade pea to 1.5");
-  assert.equal(titleOf(row({ action: "upgrade", latest: "2.0" }), { joins: true }), "Upgrade pea");
+  const titleOf = (made, inAll) => cellOf(made, "action", { inAll }).querySelector("button").title;
+  assert.equal(titleOf(blocked, "2.0"), "Upgrade pea to 1.5. Upgrade all takes it to 2.0");
+  assert.equal(titleOf(blocked, "1.5"), "Upgrade pea to 1.5");
+  assert.equal(titleOf(blocked, undefined), "Upgrade pea to 1.5");
+  assert.equal(titleOf(row({ action: "upgrade", latest: "2.0" }), "2.0"), "Upgrade pea");
+  assert.equal(titleOf(row({ action: "explain", label: "Why blocked?", latest: "2.0" }), "2.0"), "Why blocked? pea. Upgrade all takes it to 2.0");
 });

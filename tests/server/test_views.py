@@ -18,6 +18,7 @@ from server.client import Ask
 from server.contract import Answer
 
 from pkgwidgets.demo import Demo
+from pkgwidgets.demo.wheel_builder import BuiltWheel
 from pkgwidgets.server.handlers import views
 
 Follow = Callable[[str], Awaitable[list[tuple[str, dict[str, Any]]]]]
@@ -72,6 +73,14 @@ async def test_checked_rows_have_the_offers_of_the_panel(ask: Ask) -> None:
     assert answer.json["labels"]["upgrade"] == "Upgrade"
 
 
+async def test_offers_are_those_of_the_plan_for_everything(ask: Ask) -> None:
+    offers = (await ask("GET", "views/offers")).json
+    plan = (await plan_view(ask, upgrade="all"))["plan"]
+    assert offers["all"] == {change["name"]: change["after"] for change in plan["changes"]}
+    text = "allotboard blocks 1 package: upgrade it to 1.67.0 to free raintable."
+    assert offers["unlocks"] == [{"text": text, "names": ["allotboard", "raintable"]}]
+
+
 async def test_unchanged_list_is_not_sent_again(ask: Ask) -> None:
     first = await ask("GET", "views/packages")
     tag = first.headers["Etag"]
@@ -114,6 +123,20 @@ async def test_open_row_has_its_details_and_versions(ask: Ask) -> None:
 async def test_name_with_a_requirement_around_it_finds_its_versions(ask: Ask) -> None:
     answer = await ask("GET", "views/versions?name=pip%20install%20seedshelf%3E%3D1")
     assert answer.json["installed"] == "1.4.1"
+
+
+async def test_form_offers_names_and_says_what_an_installation_would_bring(
+    ask: Ask, default_garden: Demo
+) -> None:
+    pea = BuiltWheel(name="pea", version="1.0", files={"pea.py": ""})
+    default_garden.index.publish(pea)
+    names = (await ask("GET", "views/suggestions")).json["names"]
+    assert {"seedshelf", "raintable"} <= {*names}
+    brings = (await ask("GET", "views/install-preview?name=pip%20install%20pea")).json["brings"]
+    assert brings.startswith("Would bring 1 new (pea) · ")
+    for name in ("seedshelf", "nothing-there"):
+        answer = await ask("GET", f"views/install-preview?name={name}")
+        assert (answer.status, answer.json["brings"]) == (200, "")
 
 
 async def test_plan_is_shown_applied_and_undone(

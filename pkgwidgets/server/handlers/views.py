@@ -97,6 +97,22 @@ class StateHandler(ViewHandler):
         await self.answer(view_lists.environment_state)
 
 
+class OffersHandler(ViewHandler):
+    """`GET views/offers`: what the list offers besides its rows."""
+
+    @requires_read
+    async def get(self) -> None:
+        """Answer what plans found; the same requests of many pages are answered by one look."""
+        selector = self.kernel_selector()
+
+        async def build_in_thread() -> JsonResponse:
+            backend = await self.context.environments.of(selector)
+            return await run_in_thread(lambda: JsonResponse.of(view_lists.list_offers(backend)))
+
+        key = ("views/offers", selector)
+        await self.write_json(await self.context.coalescer.run(key, build_in_thread))
+
+
 class DetailHandler(ViewHandler):
     """`GET views/packages/{name}`: an open row."""
 
@@ -133,6 +149,29 @@ class VersionsHandler(ViewHandler):
         if name is None:
             raise InvalidRequest("name", None, "the name of a project is missing")
         await self.answer(lambda backend: view_lists.project_versions(backend, name))
+
+
+class InstallPreviewHandler(ViewHandler):
+    """`GET views/install-preview`: what an installation would bring."""
+
+    arguments = frozenset({"name"})
+
+    @requires_read
+    async def get(self) -> None:
+        """Answer a line about it; the name may be a typed requirement."""
+        name = self.query_argument("name")
+        if name is None:
+            raise InvalidRequest("name", None, "the name of a project is missing")
+        await self.answer(lambda backend: view_lists.install_preview(backend, name))
+
+
+class SuggestionsHandler(ViewHandler):
+    """`GET views/suggestions`: names for the form that installs."""
+
+    @requires_read
+    async def get(self) -> None:
+        """Answer names that this environment has or had."""
+        await self.answer(view_lists.list_suggestions)
 
 
 class PlansHandler(ViewHandler):
@@ -248,9 +287,12 @@ class UndoHandler(ViewHandler):
 ROUTES: dict[str, type[ViewHandler]] = {
     "views/state": StateHandler,
     "views/packages": ListHandler,
+    "views/offers": OffersHandler,
     "views/packages/{name}": DetailHandler,
     "views/packages/{name}/note": NoteHandler,
     "views/versions": VersionsHandler,
+    "views/install-preview": InstallPreviewHandler,
+    "views/suggestions": SuggestionsHandler,
     "views/plans": PlansHandler,
     "views/plans/{id}": ApplyHandler,
     "views/transactions": HistoryHandler,

@@ -6,6 +6,8 @@ import { withClicks } from "./clicks.js";
 import { button, focusedIn, h, setText, versionText } from "./dom.js";
 import { LABELS } from "./labels.js";
 
+const NO_NAMES = [];
+
 const option = (choice) => h("option", { value: choice.version }, versionText(choice));
 
 /** @param {View} view */
@@ -23,13 +25,15 @@ function render({ model: widget, el }) {
   const version = h("select", { ariaLabel: "Version", className: "pkgw-select" });
   const plan = button(LABELS.preview, { className: "pkgw-main", onclick: sendPlan });
   const remove = button(LABELS.uninstall, { className: "pkgw-quiet", onclick: () => model.send({ type: "uninstall", name: form().name }) });
+  const preview = h("p", { className: "pkgw-brings pkgw-dim", role: "status" });
   const error = h("p", { className: "pkgw-note pkgw-bad", role: "alert" });
   const root = h("section", { className: "pkgw", ariaLabel: "Install" },
     h("div", { className: "pkgw-row pkgw-head" }, title, status, close),
-    h("div", { className: "pkgw-row pkgw-form" }, name, suggestions, version, plan, remove), error);
+    h("div", { className: "pkgw-row pkgw-form" }, name, suggestions, version, plan, remove), preview, error);
   root.dataset.lmSuppressShortcuts = "true"; // JupyterLab handles shortcuts before the panel's listeners run
 
   let isOpen = false;
+  let drawnNames = NO_NAMES;
   let drawnVersions = ""; // the JSON from which the drop-down was drawn
   /** @type {HTMLElement | null} */
   let opener = null;
@@ -38,14 +42,13 @@ function render({ model: widget, el }) {
   const focused = () => focusedIn(el);
 
   function show() {
-    const { name: projectName = "", installed = "", releases = null, busy = "", error: errorText = "" } = form();
+    const { name: projectName = "", installed = "", releases = null, busy = "", error: errorText = "", brings = "", suggestions: offered = NO_NAMES } = form();
     const wasOpen = isOpen;
     isOpen = Boolean(form().open);
     if (!wasOpen && isOpen) opener = focused();
-    if (!wasOpen && isOpen) {
-      name.value = projectName;
-      suggestions.replaceChildren(...(form().suggestions ?? []).map((value) => h("option", { value })));
-    }
+    if (!wasOpen && isOpen) name.value = projectName;
+    if (offered !== drawnNames) suggestions.replaceChildren(...offered.map((value) => h("option", { value })));
+    drawnNames = offered;
     const hadFocus = root.contains(focused());
     el.classList.toggle("pkgw-hidden", !isOpen);
     // Valid only while the field still has the name that was looked up.
@@ -54,6 +57,7 @@ function render({ model: widget, el }) {
     drawVersions(projectName, releases);
     remove.hidden = !installedVersion;
     setText(error, errorText);
+    setText(preview, name.value.trim() === projectName.trim() ? brings : "");
     root.ariaBusy = String(Boolean(busy));
     settleFocus(wasOpen, hadFocus);
   }
@@ -80,6 +84,7 @@ function render({ model: widget, el }) {
     version.value = "";
     version.disabled = true;
     remove.hidden = true;
+    setText(preview, "");
     setText(status, "");
   }
 

@@ -75,6 +75,14 @@ export function listSide(server, model, { onRunning, onListed, isBusy }) {
     }
   }
 
+  // Made for these rows: for others it does not count.
+  async function loadOffers() {
+    const { revision, offers, header } = { revision: model.get("revision"), offers: model.get("offers"), header: model.get("header") };
+    if (offers?.revision === revision || header.refusal) return;
+    const answer = await server.get("offers").catch(() => null);
+    if (answer && !server.isEnded()) model.set("offers", { ...answer, revision });
+  }
+
   // What is installed is known at once, before the index has answered.
   async function list() {
     const answer = await request({}, "reading the packages…");
@@ -91,6 +99,7 @@ export function listSide(server, model, { onRunning, onListed, isBusy }) {
     if (!answer) return;
     showAnswer({ ...answer, header: { ...answer.header, checked: new Date().toISOString() } });
     onListed();
+    loadOffers();
   }
 
   async function retry(name) {

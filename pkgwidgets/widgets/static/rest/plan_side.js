@@ -84,11 +84,14 @@ export function formSide(server, model, plan) {
   const close = () => model.set("form", {});
 
   async function loadVersions(name) {
-    update({ name, busy: "loading versions…", error: "", releases: null });
+    update({ name, busy: "loading versions…", error: "", releases: null, brings: "" });
     const isCurrent = () => model.get("form").name === name;
     try {
       const { installed, versions } = await server.get("versions", { name });
       if (isCurrent()) update({ busy: "", installed, releases: versions });
+      if (installed) return;
+      const { brings } = await server.get("install-preview", { name });
+      if (isCurrent()) update({ brings });
     } catch (error) {
       if (isCurrent() && !server.isEnded()) update({ busy: "", error: asRefusal(error).message });
     }
@@ -100,7 +103,11 @@ export function formSide(server, model, plan) {
   }
 
   return {
-    open: () => model.set("form", { open: true }),
+    async open() {
+      model.set("form", { open: true });
+      const answer = await server.get("suggestions").catch(() => null);
+      if (answer) update({ suggestions: answer.names });
+    },
     answer({ type, name, version }) {
       if (type === "close") close();
       if (type === "releases") loadVersions(name);

@@ -5,6 +5,7 @@
 import { button, h, versionText } from "../dom.js";
 import { agoNode } from "../formats.js";
 import { LABELS } from "../labels.js";
+import { moreInAll } from "./offers.js";
 import { suggestedVersion } from "./rows.js";
 
 /**
@@ -29,6 +30,7 @@ import { suggestedVersion } from "./rows.js";
  * @property {Detail} [more]
  * @property {string} [picked] the version that was chosen
  * @property {boolean} [unfolded] whether long lists of names are shown whole
+ * @property {string} [inAll] the version that an upgrade of everything takes it to
  */
 
 const MAX_NAMES = 4; // listed in an open row before the others are counted
@@ -67,13 +69,6 @@ function latestCell({ latest, bump, error, failed, origin }) {
   return cell("latest", error && !failed ? warn("unknown") : origin !== "index" && dim(origin));
 }
 
-/**
- * Returns what an upgrade of everything does to a row beyond the row's own offer; "" if it is the same.
- *
- * @param {Row} row
- */
-const moreInAll = ({ action, blocked_by: blockedBy, latest }) => (blockedBy && ["upgrade", "explain"].includes(action) ? `${LABELS.upgradeAll.replace("…", "")} may take it to ${latest}` : "");
-
 // A name that is read aloud must contain what is seen, so "Upgrade to 2.3.3" has the package in its middle.
 function actionButton({ name, action, label }, spoken, title) {
   const [verb, ...rest] = label.split(" ");
@@ -87,15 +82,15 @@ function actionButton({ name, action, label }, spoken, title) {
 /**
  * @param {Row} row
  * @param {boolean} readOnly
- * @param {boolean} joins whether an upgrade of everything would upgrade the row
+ * @param {string} [inAll] the version that an upgrade of everything takes it to
  */
-function actionCell(row, readOnly, joins) {
+function actionCell(row, readOnly, inAll) {
   const { name, action, label, note, error, failed, status } = row;
   const [verb, ...rest] = label.split(" ");
   const spoken = action === "explain" ? `${label} ${name}` : [verb, name, ...rest].join(" "); // "Upgrade pandas to 2.3.3"
   const isOffered = action && !(readOnly && action !== "retry");
   const noteText = note || (status.endsWith("ing") ? `${status}…` : "");
-  const title = [spoken, joins && moreInAll(row)].filter(Boolean).join(". ");
+  const title = [spoken, moreInAll(row, inAll)].filter(Boolean).join(". ");
   const actionNode = isOffered ? actionButton(row, spoken, title) : noteText && clip(noteText, "pkgw-dim");
   const problem = error && failed ? clip(FAILED_TEXT, "pkgw-warn", error) : warn(error);
   return cell("action", problem, error && actionNode && !actionNode.matches(BOXED_BUTTON) && dim("·"), actionNode);
@@ -149,13 +144,13 @@ function versionChoice(row, { versions, failed }, picked) {
  * @param {Row} row
  * @param {DetailState} state
  */
-function detailCell(row, { readOnly, more = {}, picked, unfolded }) {
+function detailCell(row, { readOnly, more = {}, picked, unfolded, inAll }) {
   const links = (more.links ?? []).map(link).filter(Boolean).flatMap((anchor, i) => (i ? [dim("·"), anchor] : [anchor]));
   const pickedVersion = picked ?? suggestedVersion(more);
   return cell("detail",
     h("div", { className: "pkgw-about" }, more.summary || row.summary, ...links),
     line(names("Requires", more.requires, unfolded), names("Required by", more.required_by, unfolded)),
-    line(fact("Blocked by", warn(more.blocked_by || row.blocked_by))),
+    line(fact("Blocked by", warn(more.blocked_by || row.blocked_by)), dim(moreInAll(row, inAll))),
     line(
       fact("Released", row.released && agoNode(row.released, ` (${row.latest})`)),
       fact("Installed", more.installed && agoNode(more.installed, row.requested ? ", requested" : "")),
@@ -177,9 +172,9 @@ function detailCell(row, { readOnly, more = {}, picked, unfolded }) {
  * Returns the cells of a row.
  *
  * @param {Row} row
- * @param {DetailState & { checked: boolean, open: boolean, joins?: boolean }} state
+ * @param {DetailState & { checked: boolean, open: boolean }} state
  */
-export function rowCells(row, { readOnly, checked, open, joins = false, ...state }) {
+export function rowCells(row, { readOnly, checked, open, inAll, ...state }) {
   const disabled = readOnly || row.action !== "upgrade";
   const folding = { className: "pkgw-name", title: row.name, name: "detail", ariaExpanded: String(open) };
   return [
@@ -189,7 +184,7 @@ export function rowCells(row, { readOnly, checked, open, joins = false, ...state
     latestCell(row),
     cell("blocked", warn(row.blocked_by)),
     cell("released", row.released > 0 && h("span", { className: "pkgw-dim pkgw-clip" }, agoNode(row.released))),
-    actionCell(row, readOnly, joins),
-    ...(open ? [detailCell(row, { readOnly, ...state })] : []),
+    actionCell(row, readOnly, inAll),
+    ...(open ? [detailCell(row, { readOnly, inAll, ...state })] : []),
   ];
 }

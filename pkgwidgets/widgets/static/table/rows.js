@@ -111,24 +111,6 @@ export const rowOrder = ({ column, dir }) => (/** @type {Row} */ a, /** @type {R
  */
 export const matches = (row, text, tests) => row.words.includes(text) && tests.every((test) => test(row));
 
-// The names in "streamlit <3, numba <2.1".
-/** @param {Row} row */
-const blockerNames = ({ blocked_by: blockedBy }) => (blockedBy ? blockedBy.split(", ").map((text) => text.split(" ")[0]) : []);
-
-/**
- * Returns the ids of the rows that an upgrade of everything would upgrade: also blocked ones, if all that blocks them is upgraded too.
- *
- * @param {Row[]} rows
- */
-export function idsOfUpgradeAll(rows) {
-  const included = new Map(rows.filter(({ action }) => action === "upgrade" || action === "explain").map((row) => [row.name, row]));
-  const isStuck = (row) => row.action === "explain" && !blockerNames(row).every((name) => included.has(name));
-  for (let stuck = [...included.values()].filter(isStuck); stuck.length; stuck = [...included.values()].filter(isStuck)) {
-    for (const { name } of stuck) included.delete(name);
-  }
-  return new Set([...included.values()].map(({ id }) => id));
-}
-
 /**
  * Returns the suggested version: the marked one, else the first.
  *

@@ -8,7 +8,8 @@ import { countedLabel, LABELS } from "../labels.js";
 import { bar, checkbox, headCell, part, rowCells, statusText } from "./cells.js";
 import { makeGrid } from "./grid.js";
 import { chipLabel, emptyText, listState } from "./list_state.js";
-import { CHIPS, COLUMNS, completeRow, idsOfUpgradeAll, matches, rowOrder, suggestedVersion } from "./rows.js";
+import { makeOffers } from "./offers.js";
+import { CHIPS, COLUMNS, completeRow, matches, rowOrder, suggestedVersion } from "./rows.js";
 
 const MAX_UNSCROLLED_ROWS = 12; // a longer list has its own scroll bar
 
@@ -19,7 +20,8 @@ function render({ model: widget, el }) {
   const where = h("span", { className: "pkgw-dim pkgw-where" });
   const checked = statusText("checked");
   const check = button(LABELS.check, { onclick: () => check.ariaDisabled === "true" || model.send({ type: "check" }) });
-  const all = button("", { onclick: () => all.ariaDisabled === "true" || model.send({ type: "plan", names: null }) });
+  const offers = makeOffers(model);
+  const { all } = offers;
   const install = button(LABELS.install, { onclick: () => model.send({ type: "install" }) });
   const history = button(LABELS.history, { className: "pkgw-quiet", onclick: () => model.send({ type: "history" }) });
   const refused = h("p", { className: "pkgw-note" });
@@ -40,7 +42,7 @@ function render({ model: widget, el }) {
   const foot = bar("foot", chosen, upgradeChosen);
   const root = h("section", { className: "pkgw", ariaLabel: "Packages" },
     bar("head", title, where, checked, check, all, install, history), refused, notice,
-    bar("filter", search, ...chips.map(({ node }) => node), count, sorted), scroller, empty, foot);
+    bar("filter", search, ...chips.map(({ node }) => node), count, sorted), scroller, empty, offers.note, foot);
   root.dataset.lmSuppressShortcuts = "true"; // JupyterLab handles shortcuts before the panel's listeners run
 
   const rows = new Map(); // id -> row
@@ -49,7 +51,6 @@ function render({ model: widget, el }) {
   const open = new Set();
   const picked = new Map(); // id -> the version that was chosen in an open row
   const unfolded = new Set();
-  let joining = new Set(); // the rows that an upgrade of everything would upgrade
   let sort = { column: COLUMNS[0], dir: 1 };
   let ordered = []; // all rows, sorted
   let shown = [];
@@ -64,7 +65,7 @@ function render({ model: widget, el }) {
     const row = rows.get(id);
     const checkedNow = selected.has(id);
     const newCells = rowCells(row, {
-      readOnly, checked: checkedNow, open: open.has(id), more: details.get(id), picked: picked.get(id), unfolded: unfolded.has(id), joins: joining.has(id),
+      readOnly, checked: checkedNow, open: open.has(id), more: details.get(id), picked: picked.get(id), unfolded: unfolded.has(id), inAll: offers.versionFor(id),
     });
     [...tr.children].forEach((oldCell, i) => (newCells[i] ? oldCell.isEqualNode(newCells[i]) || oldCell.replaceWith(newCells[i]) : oldCell.remove()));
     tr.append(...newCells.slice(tr.children.length));
@@ -148,20 +149,12 @@ function render({ model: widget, el }) {
       node.ariaPressed = String(on);
       node.hidden = Boolean(chip.rare) && matchCount === 0 && !on;
     }
-    showUpgradeAll(state.areUpdatesKnown && !readOnly ? idsOfUpgradeAll(ordered) : new Set());
+    grid.refresh(offers.show(ordered, state, { revision, readOnly }));
     root.classList.toggle("pkgw-unblocked", !ordered.some(({ blocked_by: blockedBy }) => blockedBy));
     scroller.classList.toggle("pkgw-short", shown.length <= MAX_UNSCROLLED_ROWS);
     setText(count, state.isInstalledKnown ? `${shown.length} of ${ordered.length}` : "");
     setText(empty, shown.length ? "" : emptyText(ordered, state, chips[0].on));
     showSelection();
-  }
-
-  function showUpgradeAll(ids) {
-    const changed = [...new Set([...joining, ...ids])].filter((id) => joining.has(id) !== ids.has(id));
-    joining = ids;
-    setText(all, countedLabel(LABELS.upgradeAll, ids.size));
-    all.ariaDisabled = String(ids.size === 0); // not `disabled`: that would move the keyboard focus out of the panel
-    if (changed.length) grid.refresh(changed);
   }
 
   function showSelection() {
@@ -276,7 +269,7 @@ function render({ model: widget, el }) {
   }
 
   el.addEventListener("keydown", onKey);
-  const events = Object.entries({ "change:header": showHeader, "change:revision": replaceAllRows, "msg:custom": onMessage });
+  const events = Object.entries({ "change:header": showHeader, "change:offers": showCounts, "change:revision": replaceAllRows, "msg:custom": onMessage });
   for (const [name, fn] of events) model.on(name, fn);
   const clock = setInterval(showHeader, 30_000);
 
