@@ -339,15 +339,15 @@ MUTATIONS = {
     ),
     "bad wheels: nothing is tried beside the environment": Mutation(
         file="operations/apply.py",
-        code="    if failing:\n        named",
-        instead="    if False:\n        named",
+        code="    if failing:\n        raise",
+        instead="    if False:\n        raise",
         test="faults/test_bad_wheels.py"
         "::test_bad_upgrade_is_explained_and_leaves_the_environment_unchanged[1 import raises]",
     ),
     "bad wheels: nothing is looked at in the environment": Mutation(
         file="operations/apply.py",
-        code="    if problems:\n        raise VerificationFailed(transaction_id, problems)\n",
-        instead="",
+        code="    if problems:\n        raise VerificationFailed(",
+        instead="    if False:\n        raise VerificationFailed(",
         test="faults/test_bad_wheels.py"
         "::test_bad_upgrade_is_explained_and_leaves_the_environment_unchanged"
         "[10 wrong hash in RECORD]",
