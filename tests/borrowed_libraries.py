@@ -12,8 +12,8 @@ import pkgwidgets
 def borrow_libraries(folder: Path, *, has_pkgwidgets: bool) -> Path:
     """Link what this interpreter has installed into a new folder; return the folder.
 
-    Its name must not be site-packages: the contents would count as installed. pkgwidgets is linked
-    from this checkout or left out, also where a copy of it is installed.
+    Its name must not be site-packages, because the contents would count as installed. Of
+    pkgwidgets, only this checkout is linked, never an installed copy.
     """
     own = Path(pkgwidgets.__file__).parent
     if not folder.exists():
