@@ -25,9 +25,10 @@ async def packages_apply(plan: str) -> Answer:
 
     Takes only the id of a plan that packages_plan made and that packages_read_plan has shown to the
     last row. The user is asked in JupyterLab and may refuse; without an open JupyterLab it is
-    refused. If a check fails, the old packages are restored. Takes seconds to minutes; a cancelled
-    call rolls back. Afterwards packages_restart tells which kernels must restart, and
-    packages_undo goes back.
+    refused. The same plan can be tried again then, if the user requests it. The new packages are
+    imported as a check; if that fails, the old ones are restored. Takes seconds to minutes; a
+    cancelled call rolls back. Answers the change with its id, for packages_restart and for
+    packages_undo, which goes back.
     """
     kept = PLANS.get_read(plan)
     backend = await backend_of(kept.kernel)
@@ -43,7 +44,9 @@ async def packages_apply(plan: str) -> Answer:
 async def packages_undo(kernel: str, transaction: str = "last") -> Answer:
     """Undo a change of a kernel's packages: by default the last one, else by the id of the history.
 
-    The user is asked in JupyterLab and may refuse. The old files are restored. Takes seconds.
+    The user is asked in JupyterLab and may refuse; without an open JupyterLab it is refused. The
+    old files are restored. An undo is a change of its own: it is in the history, and can be undone.
+    Takes seconds. Afterwards packages_restart tells which kernels must restart.
     """
     backend = await backend_of(kernel)
     if transaction != "last":

@@ -71,11 +71,12 @@ async def packages_plan(
     - `fix`: names, or "all"; it plans the smallest steps out of known vulnerabilities
 
     `version` is for the upgrade of one package. `step` ("patch", "minor", "major") is the largest
-    step of an upgrade. `allow` is "dependencies" or "all": which other packages may change.
+    step of an upgrade; by default there is no limit. `allow` says which other packages may change:
+    those that the named ones require ("dependencies", the default), or any ("all").
 
     Answers the id of the plan, its size in words and whether a kernel must restart. The packages
-    are in packages_read_plan, which must be called next. A plan that is applied must be one that
-    was read, within an hour, and the environment must not have changed. Takes seconds.
+    are in packages_read_plan, which must be called next. A plan can be applied once, for an hour
+    after it was made, while its environment has not changed. Takes seconds.
     """
     given = {"upgrade": upgrade, "install": install, "uninstall": uninstall, "fix": fix}
     settings = {"version": version, "step": step, "allow": allow}
@@ -141,12 +142,13 @@ async def packages_impact(plan: str, notebook: str, offset: int = 0) -> Answer:
 
 @tool
 async def packages_rehearse(plan: str, notebook: str, seconds: float = 600.0) -> Answer:
-    """Run a notebook twice, on the present and on the planned packages, and compare the outputs.
+    """Run a notebook on the present and on the planned packages, and compare the outputs.
 
     `notebook` is its path in JupyterLab. Packages are not changed, and the notebook runs in a copy
-    of its project. But its code runs with the user's permissions: the user is asked first. Takes
-    as long as the notebook, several times; `seconds` is the limit of one run. The rows are the
-    cells that would differ.
+    of its project. But its code runs with the user's permissions: the user is asked in JupyterLab
+    and may refuse. It runs several times, because what differs without the plan, too, does not
+    count. `seconds` is the limit of one run; its unfinished cells count as failed. The rows are the
+    cells that differ, each with a `verdict`; `passed` says that none fails or differs.
     """
     kept = PLANS.get(plan)
     path, backend = notebook_path(notebook), await backend_of(kept.kernel)
@@ -171,10 +173,11 @@ async def packages_rehearse(plan: str, notebook: str, seconds: float = 600.0) ->
 
 @tool
 async def packages_restart(kernel: str, plan: str = "", transaction: str = "") -> Answer:
-    """Tell which kernels must restart to use what a plan or a past change (`transaction`) installs.
+    """Tell which kernels must restart to use what a plan or a past change installs.
 
-    A kernel that has loaded an old version goes on with it until it restarts. Read-only, takes a
-    second. The restart itself is the user's to do.
+    Give the id of a `plan`, or of a `transaction` as packages_apply answers it; without both it is
+    the last change. A kernel that has loaded an old version goes on with it until it restarts.
+    Read-only, takes a second: nothing is restarted. The restart is the user's to do.
     """
     backend = await backend_of(kernel)
     if plan:
