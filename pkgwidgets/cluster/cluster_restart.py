@@ -15,6 +15,15 @@ from .participants import ApplyLimits
 from .two_phase import Settlement
 from .values import EnvironmentState
 
+_NOT_PAUSABLE = (
+    "its workers cannot be paused, because their Python has no pkgwidgets. "
+    "Apply with `restart=False`, and restart them when they are idle"
+)
+_SCHEDULER_LACKS = (
+    "its Python has no pkgwidgets, so what a restart of workers would lose is unknown. "
+    "Install it there, or pass `lose_data=True`"
+)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RestartedWorker:
@@ -46,9 +55,19 @@ class ClusterRestart:
     def _workers(self) -> list[str]:
         return [name for entry in self._surveyed for name in entry.environment.workers]
 
+    async def check_pausable(self) -> None:
+        """Raise `ClusterRefused` for an environment whose workers cannot be paused."""
+        loaded = await self._transport.loaded()
+        for entry in self._surveyed:
+            if any(loaded.get(name) is None for name in entry.environment.workers):
+                raise ClusterRefused(entry.environment.id, _NOT_PAUSABLE)
+
     async def check_data(self) -> None:
         """Raise `ClusterRefused` if a restart loses data that no task can compute again."""
-        keys = await worker_restart.keys_at_stake(self._transport, self._workers)
+        try:
+            keys = await worker_restart.keys_at_stake(self._transport, self._workers)
+        except ImportError:
+            raise ClusterRefused("The scheduler", _SCHEDULER_LACKS) from None
         if keys:
             held = f"{count_noun(len(keys), 'key')} ({shorten_names(keys)})"
             reason = (

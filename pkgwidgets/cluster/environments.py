@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,8 @@ _NO_PKGWIDGETS = (
 class Leader:
     """Where the leader of one environment is started, and for which interpreter it works.
 
-    `target` is the environment's own Python; None if the leader itself runs in it.
+    `target` is the environment's own Python; None if the leader itself runs in it. `others` are
+    addresses on the same host where it can be started, too, when the first is gone.
     """
 
     transport: Transport
@@ -39,14 +41,28 @@ class Leader:
     python: str
     target: str | None
     name: str
+    others: tuple[str, ...] = ()
 
     async def ask(self, do: str, seconds: float, **facts: Any) -> dict[str, Any]:
         """Return the answer of a leader; raise its error, or `EnvironmentUnreachable`."""
+        return await self._ask(self.address, do, seconds, facts)
+
+    async def ask_anywhere(self, do: str, seconds: float, **facts: Any) -> dict[str, Any]:
+        """Return the answer as `ask` does; try all addresses of the host until one answers."""
+        *first, last = dict.fromkeys((self.address, *self.others))
+        for address in first:
+            with suppress(EnvironmentUnreachable):
+                return await self._ask(address, do, seconds, facts)
+        return await self._ask(last, do, seconds, facts)
+
+    async def _ask(
+        self, address: str, do: str, seconds: float, facts: Mapping[str, Any]
+    ) -> dict[str, Any]:
         request = messages.request(do, python=self.target, **facts)
         try:
             async with asyncio.timeout(seconds):
                 output = await self.transport.run(
-                    self.address, leader_command(self.python), request, seconds
+                    address, leader_command(self.python), request, seconds
                 )
         except TimeoutError as error:
             why = f"no answer within {seconds:.0f} seconds"
@@ -71,25 +87,32 @@ async def survey_environments(
     `interpreters` maps hosts to a Python there that has pkgwidgets.
     """
     groups: dict[tuple[str, str], list[WorkerPlace]] = {}
-    for place in await transport.places():
+    all_places = await transport.places()
+    for place in all_places:
         groups.setdefault((place.host, place.prefix or place.address), []).append(place)
     surveyed = await asyncio.gather(
-        *(_survey(transport, places, interpreters) for places in groups.values())
+        *(_survey(transport, places, all_places, interpreters) for places in groups.values())
     )
     return tuple(_merge(surveyed))
 
 
 async def _survey(
-    transport: Transport, places: Sequence[WorkerPlace], interpreters: Mapping[str, str]
+    transport: Transport,
+    places: Sequence[WorkerPlace],
+    all_places: Sequence[WorkerPlace],
+    interpreters: Mapping[str, str],
 ) -> SurveyedEnvironment:
     first = next((place for place in places if place.has_nanny), places[0])
     other = interpreters.get(first.host)
+    of_host = [place for place in all_places if place.host == first.host and not place.error]
+    nannies = [place.address for place in (*places, *of_host) if place.has_nanny]
     leader = Leader(
         transport=transport,
         address=first.address,
         python=other or first.python,
         target=first.python if other else None,
         name=f"{first.host}:{first.prefix}",
+        others=tuple(dict.fromkeys(nannies)),
     )
     facts, problem = await _ask_for_facts(leader, first)
     if not all(place.has_nanny for place in places):

@@ -55,7 +55,7 @@ class LeaderParticipant:
 
     async def revert(self) -> bool:
         """Forbid the commit, wait until no leader works, and undo; return whether it undid."""
-        answer = await self._leader.ask(
+        answer = await self._leader.ask_anywhere(
             "revert",
             self._limits.revert_seconds,
             plan=self._plan.id,

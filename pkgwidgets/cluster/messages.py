@@ -46,6 +46,7 @@ def read_answer(returncode: int, stdout: str, stderr: str) -> dict[str, Any]:
             return result
         error = error_from_json(answer["error"])
     except (ValueError, KeyError, TypeError, AttributeError):
-        words = (stderr.strip().splitlines() or [f"it ended with code {returncode}"])[-1]
+        nothing = f"it ended without an answer (code {returncode})"
+        words = (stderr.strip().splitlines() or [nothing])[-1]
         raise WorkerFailed("", words[:_MAX_WORDS]) from None
     raise error

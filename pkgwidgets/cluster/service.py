@@ -243,6 +243,8 @@ class ClusterService:
             self._raise_if_unfinished(surveyed)
             changed = [self._get_leader(surveyed, key) for key, _ in plan.changed]
             restarting = self._restarting(changed)
+            if restart:
+                self._run(restarting.check_pausable())
             if restart and not lose_data:
                 self._run(restarting.check_data())
             change = new_id()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from time import monotonic
 
 from pkgwidgets.core.redaction import redact
@@ -23,9 +23,12 @@ async def keys_at_stake(transport: DaskTransport, names: Sequence[str]) -> tuple
 
 
 async def drain(transport: DaskTransport, names: Sequence[str], seconds: float) -> None:
-    """Let workers start no more tasks, and wait until none runs; raise TimeoutError."""
+    """Let workers start no more tasks, and wait until none runs; raise TimeoutError.
+
+    Workers that cannot import pkgwidgets go on.
+    """
     addresses = await transport.addresses(names)
-    await _call_each(transport, list(addresses.values()), worker_calls.pause)
+    await transport.call(list(addresses.values()), worker_calls.pause)
     async with asyncio.timeout(seconds):
         while True:
             counts = await transport.call(list(addresses.values()), worker_calls.count_running)
@@ -61,12 +64,3 @@ async def restart(
 def _problem(answer: object) -> str:
     detail = "" if answer in (None, "OK") else f": {redact(str(answer))[:200]}"
     return f"it did not come back{detail}"
-
-
-async def _call_each(
-    transport: DaskTransport, addresses: Sequence[str], function: Callable[..., object]
-) -> None:
-    answers = await transport.call(addresses, function)
-    for answer in answers.values():
-        if isinstance(answer, BaseException):
-            raise answer

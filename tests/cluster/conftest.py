@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from cluster.dask_processes import DaskProcesses, TwoGardens, dask_processes, share_own_packages
-
-from pkgwidgets import demo
-from pkgwidgets.cluster import ClusterService
+from cluster.dask_processes import DaskProcesses, TwoGardens, dask_processes, two_gardens
 
 
 @pytest.fixture
@@ -27,17 +23,7 @@ def dask(tmp_path: Path, own_records: None, empty_index_cache: None) -> Iterator
 
 
 @pytest.fixture
-def two(dask: DaskProcesses, tmp_path: Path) -> Iterator[TwoGardens]:
+def two(tmp_path: Path, own_records: None, empty_index_cache: None) -> Iterator[TwoGardens]:
     """Start a worker in each of two gardens; `a` comes first in the order of commits."""
-    with ExitStack() as stack:
-        a, b = (stack.enter_context(demo.start(tmp_path / name)) for name in ("a", "b"))
-        for garden, name in zip((a, b), ("a1", "b1"), strict=True):
-            share_own_packages(garden)
-            variables = {"UV_DEFAULT_INDEX": garden.index_url}
-            dask.start_worker(garden.python, name, variables=variables, wait=False)
-        dask.wait()
-        service = ClusterService(dask.client)
-        try:
-            yield TwoGardens(dask, a, b, service)
-        finally:
-            dask.close()
+    with two_gardens(tmp_path) as gardens:
+        yield gardens

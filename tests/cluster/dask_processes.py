@@ -16,6 +16,7 @@ from distributed import Client
 from faults.tree import digest
 
 import pkgwidgets
+from pkgwidgets import demo
 from pkgwidgets.cluster import ClusterService
 from pkgwidgets.demo import Demo
 
@@ -98,6 +99,14 @@ class TwoGardens:
         """Return a hash of each environment."""
         return digest(self.a.folder / "env"), digest(self.b.folder / "env")
 
+    def installed(self) -> tuple[list[str], list[str]]:
+        """Return the names of the distribution folders in each environment."""
+        a, b = (
+            sorted(path.name for path in garden.site_packages.glob("*.dist-info"))
+            for garden in (self.a, self.b)
+        )
+        return a, b
+
     def versions(self, name: str) -> set[str]:
         """Return the installed versions of a package in both."""
         row = self.service.drift().loc[name]
@@ -125,6 +134,21 @@ def dask_processes(folder: Path) -> Iterator[DaskProcesses]:
         cluster = DaskProcesses(folder, client, client.scheduler.address)
         stack.callback(cluster.close)
         yield cluster
+
+
+@contextmanager
+def two_gardens(folder: Path) -> Iterator[TwoGardens]:
+    """Start a cluster with a worker in each of two gardens, `a` and `b` in a folder."""
+    with ExitStack() as stack:
+        dask = stack.enter_context(dask_processes(folder))
+        a, b = (stack.enter_context(demo.start(folder / name / "garden")) for name in ("a", "b"))
+        stack.callback(dask.close)
+        for garden, name in zip((a, b), ("a1", "b1"), strict=True):
+            share_own_packages(garden)
+            variables = {"UV_DEFAULT_INDEX": garden.index_url}
+            dask.start_worker(garden.python, name, variables=variables, wait=False)
+        dask.wait()
+        yield TwoGardens(dask, a, b, ClusterService(dask.client))
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
