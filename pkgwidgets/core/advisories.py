@@ -6,7 +6,7 @@ The rules are those of the OSV schema: https://ossf.github.io/osv-schema/#evalua
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -128,6 +128,18 @@ class Advisory:
     affected: tuple[AffectedProject, ...] = ()
     is_readable: bool = True
     """Whether the record could be read; else only its `id` is known."""
+    disputed: frozenset[tuple[NormalizedName, Version]] = frozenset()
+    """Versions for which a source names this record, although the record excludes them."""
+
+    def named_for(self, name: NormalizedName, version: Version) -> Advisory:
+        """Return this advisory as a source names it for a version.
+
+        If the record itself excludes the version, one of them is wrong: it is disputed.
+        """
+        if self.is_withdrawn or self.effect(name, version) is not Effect.NOT_AFFECTED:
+            return self
+        disputed = self.disputed | {(name, Version(version.public))}
+        return replace(self, disputed=disputed)
 
     def effect(self, name: NormalizedName, version: Version) -> Effect:
         """Tell whether this advisory affects a version of a project."""
@@ -139,7 +151,8 @@ class Advisory:
         for effect in (Effect.AFFECTED, Effect.UNKNOWN):
             if effect in effects:
                 return effect
-        return Effect.NOT_AFFECTED
+        is_disputed = (name, Version(version.public)) in self.disputed
+        return Effect.UNKNOWN if is_disputed else Effect.NOT_AFFECTED
 
     def fixed_after(self, name: NormalizedName, version: Version) -> Version | None:
         """Return the lowest version above `version` that no part of this advisory affects."""
@@ -218,14 +231,31 @@ def group_by_alias(advisories: Iterable[Advisory]) -> tuple[AdvisoryGroup, ...]:
 
 
 def _unique(advisories: Sequence[Advisory]) -> tuple[Advisory, ...]:
-    """Return each record once; of several with one id, the last modified one."""
+    """Return each record once; of several with one id, the last modified one.
+
+    A version that one source disputes stays disputed.
+    """
     oldest_first = sorted(advisories, key=lambda found: found.modified is not None)
     dated = sorted(
         (found for found in oldest_first if found.modified is not None),
         key=lambda found: found.modified.timestamp() if found.modified else 0.0,
     )
     undated = [found for found in oldest_first if found.modified is None]
-    return tuple({found.id: found for found in (*undated, *dated)}.values())
+    last = {found.id: found for found in (*undated, *dated)}
+    return tuple(
+        replace(found, disputed=disputed)
+        if (disputed := _disputed(advisories, advisory_id)) != found.disputed
+        else found
+        for advisory_id, found in last.items()
+    )
+
+
+def _disputed(
+    advisories: Iterable[Advisory], advisory_id: str
+) -> frozenset[tuple[NormalizedName, Version]]:
+    return frozenset[tuple[NormalizedName, Version]]().union(
+        *(found.disputed for found in advisories if found.id == advisory_id)
+    )
 
 
 def _id_order(advisory_id: str) -> tuple[int, str]:

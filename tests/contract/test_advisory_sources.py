@@ -211,6 +211,29 @@ def test_record_that_cannot_be_read_is_unknown(
     assert effects == {Effect.AFFECTED, Effect.UNKNOWN}
 
 
+def test_record_that_excludes_the_version_it_is_named_for_is_unknown(
+    service: OsvService, server: OsvServer, impatient: OsvService
+) -> None:
+    named = {"results": [{"vulns": [{"id": "PYSEC-1", "modified": "2026-01-01T00:00:00Z"}]}]}
+
+    def fault(path: str) -> tuple[int, bytes, str] | None:
+        is_batch = path == "/v1/querybatch"
+        return (200, json.dumps(named).encode(), "application/json") if is_batch else None
+
+    server.fault = fault
+    expected = {"2.0": Effect.UNKNOWN, "1.0": Effect.AFFECTED, "3.0": Effect.NOT_AFFECTED}
+    for source in (service, service, impatient):  # asked, cached, and asked again
+        answer = source.advisories_of({PEA: Version("2.0+local")})[PEA]
+        assert isinstance(answer, AdvisoryAnswer)
+        (advisory,) = answer.advisories
+        assert {v: advisory.effect(PEA, Version(v)) for v in expected} == expected
+    server.records["PYSEC-1"] = {**record(1), "withdrawn": "2026-01-02T00:00:00Z"}
+    named["results"][0]["vulns"][0]["modified"] = "2026-01-02T00:00:00Z"
+    answer = impatient.advisories_of({PEA: Version("2.0")})[PEA]
+    assert isinstance(answer, AdvisoryAnswer)
+    assert answer.advisories[0].effect(PEA, Version("2.0")) is Effect.NOT_AFFECTED
+
+
 def test_closed_port_is_an_error(tmp_path: Path) -> None:
     with OsvServer([]) as closed:
         url = closed.url
@@ -271,6 +294,16 @@ def test_index_api_knows_the_asked_version_and_the_fixed_ones() -> None:
         "3.1": "not affected",
         "4": "not affected",
     }
+
+
+def test_index_that_names_a_fixed_version_leaves_it_unknown() -> None:
+    page = {"vulnerabilities": [{"id": "PYSEC-1", "fixed_in": ["2.0"], "link": "x"}]}
+    with OsvServer([]) as server:
+        server.fault = lambda path: (200, json.dumps(page).encode(), "application/json")
+        answer = IndexApi(f"{server.url}/simple/", server.url).advisories_of({PEA: Version("2.0")})
+    result = answer[PEA]
+    assert isinstance(result, AdvisoryAnswer)
+    assert result.advisories[0].effect(PEA, Version("2.0")) is Effect.UNKNOWN
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"vulnerabilities": 3}'])

@@ -240,6 +240,24 @@ def test_same_answers_from_a_service(service: PackageService, garden: Demo) -> N
     assert steps == [(row.advisory, row.safe_version, row.blocked_by) for row in read.rows]
 
 
+def test_service_that_contradicts_its_record_leaves_the_package_unknown(
+    service: PackageService,
+) -> None:
+    raw = record("seedshelf", {"introduced": "0"}, {"fixed": "1.4.1"})
+    with OsvServer([raw]) as server:
+        server.answer = lambda query: (  # type: ignore[method-assign]
+            {"vulns": [{"id": raw["id"], "modified": raw["modified"]}]}
+            if query["package"]["name"] == "seedshelf"
+            else {}
+        )
+        service.use_advisories(server.url)
+        audit = service.values.audit(sources=[server.url])
+    assert audit.findings == ()
+    (row,) = audit.unknown
+    assert (row.id, row.advisory, row.effect.value) == ("seedshelf", raw["id"], "unknown")
+    assert "not known whether it affects this version" in row.error
+
+
 def test_fix_of_one_package_leaves_the_others(service: PackageService, put: Any) -> None:
     put(
         record("seedshelf", {"introduced": "0"}, {"fixed": "1.4.2"}),

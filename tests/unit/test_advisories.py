@@ -164,6 +164,17 @@ def test_records_with_a_shared_alias_count_once() -> None:
     assert worst_effect(groups, PEA, Version("2.0")) is Effect.AFFECTED
 
 
+def test_record_that_one_source_disputes_stays_unknown() -> None:
+    raw = record(*FROM_1_TO_2, modified="2026-01-02T00:00:00Z")
+    plain = osv.read_record(raw)
+    disputed = plain.named_for(PEA, Version("2.0"))
+    for found in ([disputed, plain], [plain, disputed]):
+        groups = group_by_alias(found)
+        effects = [worst_effect(groups, PEA, Version(v)) for v in ("1.5", "2.0", "2.1")]
+        assert effects == [Effect.AFFECTED, Effect.UNKNOWN, Effect.NOT_AFFECTED]
+    assert plain.named_for(PEA, Version("1.5")) == plain
+
+
 def test_records_joined_by_a_third_one_are_one_group() -> None:
     one, two = {"id": "A-1", "aliases": ["C-1"]}, {"id": "B-1", "aliases": ["C-2"]}
     third = {"id": "D-1", "aliases": ["C-1", "C-2"]}

@@ -20,16 +20,15 @@ from pkgwidgets.backends.http.client import Client
 from pkgwidgets.backends.http.network_settings import NetworkSettings
 from pkgwidgets.backends.http.response import RequestFailed, Response
 from pkgwidgets.backends.http.status import status_reason
-from pkgwidgets.backends.index.fetch import fetch_all
 from pkgwidgets.core import osv
 from pkgwidgets.core.advisories import Advisory, AffectedProject
 from pkgwidgets.core.advisory_sources import AdvisoryAnswer, AdvisoryResult
 from pkgwidgets.core.errors import AdvisoriesUnavailable
-from pkgwidgets.core.events import Event, Stage
 from pkgwidgets.core.interfaces import Report, no_report
 
+from .fetch import ROUND_SECONDS, fetch_answers
+
 _CONNECTIONS = 16
-_ROUND_SECONDS = 120.0
 
 
 class IndexApi:
@@ -53,27 +52,14 @@ class IndexApi:
         self, projects: Mapping[NormalizedName, Version | None], report: Report = no_report
     ) -> Mapping[NormalizedName, AdvisoryResult]:
         """Answer for exact versions; see `AdvisorySource`."""
-        until, client = monotonic() + _ROUND_SECONDS, self._client
-        late = RequestFailed(f"no answer within {_ROUND_SECONDS:.0f} seconds")
-
-        def fetch(name: NormalizedName) -> Response | RequestFailed:
-            version = projects[name]
-            try:
-                return client.get(f"{name}/{version and version.public}/json", {}, until=until)
-            except RequestFailed as failed:
-                return failed
-            except Exception as error:  # one bad answer must not stop the others
-                return RequestFailed(f"the request failed ({type(error).__name__})")
-
-        answers: dict[NormalizedName, AdvisoryResult] = {}
-        for fetched in fetch_all(
-            list(projects), fetch, connections=_CONNECTIONS, until=until, late=late
-        ):
-            if fetched is not None:
-                name, response = fetched
-                answers[name] = self._read(name, projects[name], response)
-            report(Event(stage=Stage.ASKING, done=len(answers), total=len(projects)))
-        return answers
+        paths = {
+            name: f"{name}/{version and version.public}/json" for name, version in projects.items()
+        }
+        until = monotonic() + ROUND_SECONDS
+        answers = fetch_answers(
+            self._client, paths, connections=_CONNECTIONS, until=until, report=report
+        )
+        return {name: self._read(name, projects[name], response) for name, response in answers}
 
     def _read(
         self, name: NormalizedName, version: Version | None, response: Response | RequestFailed
@@ -105,7 +91,7 @@ def _read_entries(
             fixes=frozenset(fix for fix in fixes if fix is not None),
         )
         found = osv.read_record(record)
-        yield Advisory(
+        advisory = Advisory(
             id=found.id,
             aliases=found.aliases,
             summary=found.summary,
@@ -113,6 +99,7 @@ def _read_entries(
             is_withdrawn=found.is_withdrawn,
             affected=(project,),
         )
+        yield advisory if version is None else advisory.named_for(name, version)
 
 
 def _as_record(entry: Mapping[str, Any]) -> dict[str, Any]:

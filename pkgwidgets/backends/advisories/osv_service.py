@@ -7,9 +7,8 @@ record is then fetched once, and cached by the time at which it was modified.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from time import monotonic, time
@@ -22,7 +21,6 @@ from pkgwidgets.backends.http.client import Client
 from pkgwidgets.backends.http.network_settings import NetworkSettings
 from pkgwidgets.backends.http.response import RequestFailed, Response
 from pkgwidgets.backends.http.status import status_reason
-from pkgwidgets.backends.index.fetch import fetch_all
 from pkgwidgets.core import osv
 from pkgwidgets.core.advisories import Advisory
 from pkgwidgets.core.advisory_sources import AdvisoryAnswer, AdvisoryResult
@@ -32,13 +30,13 @@ from pkgwidgets.core.interfaces import Report, no_report
 from pkgwidgets.core.text import format_age
 
 from .answer_cache import AnswerCache, CachedAnswer
+from .fetch import ROUND_SECONDS, fetch_answers
 
 _MAX_QUERIES = 1000
 """Queries in one batch: the limit of the API."""
 _MAX_PAGES = 40
 _MAX_RECORDS = 20_000
 _CONNECTIONS = 8
-_ROUND_SECONDS = 120.0
 FRESH_SECONDS = 3600.0
 """Seconds for which an answer is used without asking again."""
 
@@ -89,7 +87,7 @@ class OsvService:
         limit = self._fresh_seconds
         fresh = {name: a for name, a in cached.items() if a.asked <= now < a.asked + limit}
         answers: dict[NormalizedName, AdvisoryResult] = {
-            name: _answer(answer) for name, answer in fresh.items()
+            name: _answer(answer, name, projects[name]) for name, answer in fresh.items()
         }
         missing = {name: version for name, version in projects.items() if name not in answers}
         if missing:
@@ -100,24 +98,27 @@ class OsvService:
     def _ask(
         self, projects: _Projects, cached: Mapping[NormalizedName, CachedAnswer], report: Report
     ) -> dict[NormalizedName, AdvisoryResult]:
-        until, now = monotonic() + _ROUND_SECONDS, time()
+        until, now = monotonic() + ROUND_SECONDS, time()
         try:
             found = self._find_ids(projects, until, report)
         except RequestFailed as failed:
-            return {name: self._fall_back(cached.get(name), str(failed)) for name in projects}
+            return {
+                name: self._fall_back(cached.get(name), name, version, str(failed))
+                for name, version in projects.items()
+            }
         records = self._fetch_records(found.values(), until, report)
         answers: dict[NormalizedName, AdvisoryResult] = {}
         updates: dict[NormalizedName, CachedAnswer] = {}
-        for name in projects:
+        for name, version in projects.items():
             ids = [entry.id for entry in found[name]]
             missing = next((i for i in ids if i not in records), None)
             if missing is not None:
                 reason = f"its record of {missing} cannot be fetched"
-                answers[name] = self._fall_back(cached.get(name), reason)
+                answers[name] = self._fall_back(cached.get(name), name, version, reason)
                 continue
             texts = tuple((advisory_id, records[advisory_id]) for advisory_id in ids)
             updates[name] = CachedAnswer(asked=now, records=texts)
-            answers[name] = _answer(updates[name])
+            answers[name] = _answer(updates[name], name, version)
         self._cache.put({name: (projects[name], answer) for name, answer in updates.items()})
         return answers
 
@@ -154,41 +155,32 @@ class OsvService:
         modified = {entry.id: entry.modified for entries in found for entry in entries}
         records = dict(self._cache.records(modified))
         missing = [advisory_id for advisory_id in modified if advisory_id not in records]
-        new = dict(self._fetched(missing[:_MAX_RECORDS], until, report))
+        paths = {advisory_id: f"v1/vulns/{advisory_id}" for advisory_id in missing[:_MAX_RECORDS]}
+        answers = fetch_answers(
+            self._client, paths, connections=_CONNECTIONS, until=until, report=report
+        )
+        new = {
+            advisory_id: answer.body
+            for advisory_id, answer in answers
+            if isinstance(answer, Response) and answer.status == 200
+        }
         self._cache.put_records({i: (modified[i], text) for i, text in new.items()})
         return records | new
 
-    def _fetched(
-        self, ids: Sequence[str], until: float, report: Report
-    ) -> Iterator[tuple[str, bytes]]:
-        def fetch(name: NormalizedName) -> Response | RequestFailed:
-            try:
-                return self._client.get(f"v1/vulns/{name}", {}, until=until)
-            except RequestFailed as failed:
-                return failed
-            except Exception as error:  # one bad answer must not stop the others
-                return RequestFailed(f"the request failed ({type(error).__name__})")
-
-        late = RequestFailed(f"no answer within {_ROUND_SECONDS:.0f} seconds")
-        keys = [NormalizedName(advisory_id) for advisory_id in ids]
-        answers = fetch_all(keys, fetch, connections=_CONNECTIONS, until=until, late=late)
-        done = 0
-        with closing(answers):  # type: ignore[type-var]
-            for answer in answers if ids else ():
-                if answer is not None:
-                    done += 1
-                    name, response = answer
-                    if isinstance(response, Response) and response.status == 200:
-                        yield str(name), response.body
-                report(Event(stage=Stage.ASKING, done=done, total=len(ids)))
-
-    def _fall_back(self, cached: CachedAnswer | None, reason: str) -> AdvisoryResult:
+    def _fall_back(
+        self,
+        cached: CachedAnswer | None,
+        name: NormalizedName,
+        version: Version | None,
+        reason: str,
+    ) -> AdvisoryResult:
         """Return the cached answer, marked with its age; without one, the error."""
         error = AdvisoriesUnavailable(self.address, reason)
         if cached is None:
             return error
         age = format_age(datetime.fromtimestamp(cached.asked, UTC))
-        return _answer(cached, f"{error.sentence()[:-1]}; last checked {age}")
+        why = f"{error.sentence()[:-1]}; last checked {age}"
+        return replace(_answer(cached, name, version), stale_reason=why)
 
 
 def _query(name: NormalizedName, version: Version | None) -> dict[str, Any]:
@@ -224,11 +216,14 @@ def _decode(response: Response) -> Mapping[str, Any]:
     return answer
 
 
-def _answer(cached: CachedAnswer, stale_reason: str = "") -> AdvisoryAnswer:
+def _answer(cached: CachedAnswer, name: NormalizedName, version: Version | None) -> AdvisoryAnswer:
+    advisories = (_read(*record) for record in cached.records)
     return AdvisoryAnswer(
-        advisories=tuple(_read(*record) for record in cached.records),
+        # Without a version, the service names the records of all versions.
+        advisories=tuple(found.named_for(name, version) for found in advisories)
+        if version is not None
+        else tuple(advisories),
         as_of=datetime.fromtimestamp(cached.asked, UTC),
-        stale_reason=stale_reason,
     )
 
 
