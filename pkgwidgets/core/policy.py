@@ -21,7 +21,8 @@ from .text import escape_hidden, format_day
 
 POLICY_FILE = "pkgwidgets.toml"
 """The name of the file, in the root folder of the environment."""
-_MAX_REASON_CHARACTERS = 200
+MAX_REASON_CHARACTERS = 200
+"""Characters of the reason of a hold, at most."""
 _DAY_NAMES = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
@@ -65,11 +66,8 @@ class Hold(HtmlRepr):
     @property
     def setting(self) -> str:
         """The hold as the owner of a limit: its days, the user who set it, and why."""
-        since = f" since {format_day(self.since)}" if self.since is not None else ""
-        by = f" by {_one_line(self.by)}" if self.by else ""
-        until = f" until {self.until}" if self.until is not None else ""
-        reason = f": {_one_line(self.reason)}" if self.reason else ""
-        return f"a hold{since}{by}{until}{reason}"
+        facts = _facts(self.since, self.by, self.until, self.reason)
+        return f"a hold{'' if facts.startswith(':') or not facts else ' '}{facts}"
 
     def __str__(self) -> str:
         return f"{self.name}{self.versions}, {self.setting}"
@@ -96,6 +94,15 @@ class ListedHold(HtmlRepr):
     until: date | None = None
     by: str = ""
     is_active: bool = True
+    is_hold: bool = field(default=False, repr=False)
+    """Whether it is a hold, which can be removed; not part of JSON."""
+
+    @property
+    def facts(self) -> str:
+        """The day it was set, the user, its end and the reason; for a setting, its source."""
+        if not self.is_hold:
+            return f"{self.source}: {self.reason}" if self.reason else self.source
+        return _facts(self.since, self.by, self.until, self.reason)
 
     def __str__(self) -> str:
         reason = f": {self.reason}" if self.reason else ""
@@ -182,8 +189,19 @@ def policy_time() -> datetime:
     return now.replace(minute=now.minute // 10 * 10, second=0, microsecond=0)
 
 
+def _facts(since: datetime | None, by: str, until: date | None, reason: str) -> str:
+    """Return the known facts of a hold: `since 2026-11-30 by ada until 2027-01-31: charts`."""
+    facts = [
+        f"since {format_day(since)}" if since is not None else "",
+        f"by {_one_line(by)}" if by else "",
+        f"until {until}" if until is not None else "",
+    ]
+    why = f": {_one_line(reason)}" if reason else ""
+    return f"{' '.join(filter(None, facts))}{why}"
+
+
 def _one_line(text: str) -> str:
-    return escape_hidden(" ".join(text.split()))[:_MAX_REASON_CHARACTERS]
+    return escape_hidden(" ".join(text.split()))[:MAX_REASON_CHARACTERS]
 
 
 def _day_text(moment: datetime, now: datetime) -> str:

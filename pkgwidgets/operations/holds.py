@@ -19,13 +19,18 @@ from pkgwidgets.core.interfaces import Backend
 from pkgwidgets.core.limits import ALL
 from pkgwidgets.core.names import checked_name
 from pkgwidgets.core.plans import Plan
-from pkgwidgets.core.policy import POLICY_FILE, Hold, ListedHold, MinimumAge
+from pkgwidgets.core.policy import (
+    MAX_REASON_CHARACTERS,
+    POLICY_FILE,
+    Hold,
+    ListedHold,
+    MinimumAge,
+)
 from pkgwidgets.core.policy_text import find_block, hold_block, known_holds, replace_block
 from pkgwidgets.core.transactions import Transaction
 
 Day = date | str | None
 """A day, as a date or in ISO 8601 (`2027-01-31`)."""
-_MAX_REASON_CHARACTERS = 200
 
 
 def plan_hold(
@@ -143,6 +148,7 @@ def list_holds(backend: Backend) -> tuple[ListedHold, ...]:
             until=hold.until,
             by=hold.by,
             is_active=hold.is_active(today),
+            is_hold=True,
         )
         for hold in policy.holds
     )
@@ -233,8 +239,8 @@ def _checked_versions(versions: object) -> str:
 def _checked_reason(reason: object) -> str:
     if not isinstance(reason, str):
         raise InvalidRequest("reason", reason, "a reason is a text")
-    if not reason.isprintable() or len(reason) > _MAX_REASON_CHARACTERS:
-        why = f"give one line of at most {_MAX_REASON_CHARACTERS} characters"
+    if not reason.isprintable() or len(reason) > MAX_REASON_CHARACTERS:
+        why = f"give one line of at most {MAX_REASON_CHARACTERS} characters"
         raise InvalidRequest("reason", reason, why)
     return reason.strip()
 

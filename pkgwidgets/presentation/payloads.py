@@ -57,7 +57,7 @@ TRANSACTION = JsonShape(
     parts=(CHANGE, HELD_BACK, HOLD_CHANGE),
 )
 RESULT = JsonShape(Result)
-HOLD = JsonShape(ListedHold, names={"is_active": "active"})
+HOLD = JsonShape(ListedHold, names={"is_active": "active"}, without=("is_hold",))
 
 
 def error(exception: PkgwidgetsError, face: Face) -> _Json:

@@ -9,7 +9,15 @@ from jupyter_server.utils import url_path_join
 
 from pkgwidgets.core.errors import EnvironmentBusy, PkgwidgetsError
 from pkgwidgets.operations import recovery
-from pkgwidgets.server.handlers import advisories, changes, questions, reads, views
+from pkgwidgets.server.handlers import (
+    advisories,
+    changes,
+    holds,
+    questions,
+    reads,
+    safety_views,
+    views,
+)
 
 from .agent_settings import PkgwidgetsAgents
 from .base_handler import SETTINGS_KEY, BaseHandler, ServerContext
@@ -32,6 +40,8 @@ ROUTES: dict[str, type[BaseHandler]] = {
     "packages/{name}/note": changes.NoteHandler,
     "advisories": advisories.AdvisoriesHandler,
     "advisories/sources": advisories.AdvisorySourcesHandler,
+    "holds": holds.HoldsHandler,
+    "holds/{name}": holds.HoldHandler,
     "plans": changes.PlansHandler,
     "transactions": reads.TransactionsHandler,
     "transactions/{id}": reads.TransactionHandler,
@@ -51,7 +61,7 @@ def _load_jupyter_server_extension(server: Any) -> None:
     )
     server.web_app.settings[SETTINGS_KEY] = context
     base = server.web_app.settings["base_url"]
-    served = {**ROUTES, **views.ROUTES, **questions.ROUTES}
+    served = {**ROUTES, **views.ROUTES, **safety_views.ROUTES, **questions.ROUTES}
     patterns = {_pattern(path): handler for path, handler in served.items()}
     routes = [
         (url_path_join(base, "pkgwidgets", pattern), handler)

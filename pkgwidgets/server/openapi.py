@@ -16,11 +16,14 @@ from .openapi_texts import ACCEPTED, DESCRIPTION, PARAMETERS, ROUTES, failures
 from .response_cache import JsonResponse
 from .schemas import (
     ALLOW,
+    HOLD_REASON,
+    HOLD_UNTIL,
     KERNEL,
     NAME,
     PLAN,
     STEP,
     TEXT,
+    VERSIONS,
     Schema,
     array_of,
     components,
@@ -102,6 +105,7 @@ def _paths() -> dict[str, Any]:
         **_plan_paths(),
         **_transaction_paths(),
         **_advisory_paths(),
+        **_hold_paths(),
     }
 
 
@@ -150,6 +154,21 @@ def _advisory_paths() -> dict[str, Any]:
         "advisories": {"get": _operation("audit", audited, _query_parameter("name", NAME))},
         "advisories/sources": {
             "put": {**put, "requestBody": {**_request_body(body), "required": True}}
+        },
+    }
+
+
+def _hold_paths() -> dict[str, Any]:
+    transaction_answer = success(transaction=ref("Transaction"))
+    name = _path_parameter("name", "package")
+    listed = success(holds=array_of("Hold"), minimum_age=ref("MinimumAge"))
+    hold_body = optional_object(versions=VERSIONS, reason=HOLD_REASON, until=HOLD_UNTIL)
+    unhold_body = optional_object(versions=VERSIONS)
+    return {
+        "holds": {"get": _operation("getHolds", listed)},
+        "holds/{name}": {
+            "put": _change("hold", transaction_answer, hold_body, name),
+            "delete": _change("unhold", transaction_answer, unhold_body, name),
         },
     }
 

@@ -126,6 +126,29 @@ ROUTES = {
         answer="The sources.",
         permission="execute",
     ),
+    "getHolds": RouteText(
+        summary="List what limits versions",
+        details=(
+            "Holds, the minimum age of releases, and the settings of uv and pip. `source` names "
+            "the file or setting that has a limit."
+        ),
+        answer="The limits, and the minimum age.",
+    ),
+    "hold": RouteText(
+        summary="Hold a package at some versions",
+        details=(
+            "No plan gives it another version. Without `versions`, these are the installed one. A "
+            "hold of the same versions gets the new reason and day. An undo takes the change back."
+        ),
+        answer="The transaction; its id is null if the package is held like this already.",
+        permission="execute",
+    ),
+    "unhold": RouteText(
+        summary="Remove the holds of a package",
+        details="With `versions`, only the hold of these versions is removed.",
+        answer="The transaction.",
+        permission="execute",
+    ),
     "installPackage": RouteText(
         summary="Install packages",
         details=f"Send either `requirement` or `plan`. {_STORED_PLAN}",

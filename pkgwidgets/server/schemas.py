@@ -8,6 +8,7 @@ import msgspec
 
 from pkgwidgets.core.event_json import EVENT
 from pkgwidgets.core.plans import AllowPolicy, StepLimit
+from pkgwidgets.core.policy import MAX_REASON_CHARACTERS
 from pkgwidgets.presentation import payloads
 
 Schema = dict[str, Any]
@@ -33,6 +34,23 @@ ALLOW: Schema = {
 STEP: Schema = {
     "enum": list(get_args(StepLimit)),
     "description": "The biggest step that an upgrade may take; by default any.",
+}
+
+
+VERSIONS: Schema = {
+    **TEXT,
+    "minLength": 1,
+    "description": "The allowed versions (PEP 440), such as `<3`.",
+}
+HOLD_REASON: Schema = {
+    **TEXT,
+    "maxLength": MAX_REASON_CHARACTERS,
+    "description": "Why; it is shown wherever the hold prevents an update.",
+}
+HOLD_UNTIL: Schema = {
+    **TEXT,
+    "format": "date",
+    "description": "The day on which the hold ends (ISO 8601).",
 }
 
 
@@ -68,11 +86,19 @@ def success(**properties: Schema) -> Schema:
 
 def components() -> dict[str, Schema]:
     """Return the schemas of the values in answers, by name: derived from the values, or added."""
-    shapes = (payloads.PACKAGE, payloads.PLAN, payloads.TRANSACTION, payloads.RESULT, EVENT)
+    shapes = (
+        payloads.PACKAGE,
+        payloads.PLAN,
+        payloads.TRANSACTION,
+        payloads.RESULT,
+        payloads.HOLD,
+        EVENT,
+    )
     _, schemas = msgspec.json.schema_components(
         [shape.struct for shape in shapes], schema_hook=lambda _: TEXT, ref_template=_REF_TEMPLATE
     )
     schemas["Package"] = schemas.pop("PackageInfo")
+    schemas["Hold"] = schemas.pop("ListedHold")
     del schemas["Restart"]  # about the kernel that plans: a server answers with `kernels`
     return {
         **{name: _close_schema(name, schema) for name, schema in schemas.items()},
@@ -92,6 +118,12 @@ def _close_schema(name: str, schema: Schema) -> Schema:
 
 
 _DESCRIPTIONS: dict[str, Schema] = {
+    "Hold": {
+        "description": (
+            "A limit on the versions of a package, or of all packages if `name` is empty. It is "
+            "not `active` after its last day."
+        )
+    },
     "Package": {
         "description": "An installed package. A value that is unknown or was not checked is null."
     },
@@ -111,6 +143,11 @@ _SERVER_PROPERTIES: dict[str, dict[str, Schema]] = {
     "Event": {"id": TEXT},
 }
 """Properties that the server adds or describes, by the name of the schema."""
+_AGES: Schema = {
+    "type": "object",
+    "additionalProperties": {"type": "number"},
+    "description": "Ages in seconds, by name or index.",
+}
 _SERVER_SCHEMAS: dict[str, Schema] = {
     "Advisory": {
         **required_object(
@@ -130,6 +167,13 @@ _SERVER_SCHEMAS: dict[str, Schema] = {
         "description": (
             "A known vulnerability of an installed package. `effect` is `affected` or `unknown`; "
             "`advisory` is null if nothing is known about the package."
+        ),
+    },
+    "MinimumAge": {
+        **required_object(seconds={"type": "number"}, packages=_AGES, indexes=_AGES),
+        "description": (
+            "The age that a release needs before a plan takes it; 0 means any. `packages` and "
+            "`indexes` have exceptions."
         ),
     },
     "Kernel": required_object(

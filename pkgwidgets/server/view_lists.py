@@ -7,13 +7,15 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from pkgwidgets.core.errors import PackageNotFound, PkgwidgetsError
+from pkgwidgets.core.errors import NoAdvisorySource, PackageNotFound, PkgwidgetsError
 from pkgwidgets.core.interfaces import Backend
 from pkgwidgets.core.packages import PackageInfo
 from pkgwidgets.core.text import short_hash
 from pkgwidgets.core.typed_requirement import project_name, strip_command
 from pkgwidgets.operations import (
     access,
+    audit,
+    holds,
     inventory,
     planning,
     recovery,
@@ -22,6 +24,7 @@ from pkgwidgets.operations import (
     unlocking,
 )
 from pkgwidgets.operations import transactions as operations
+from pkgwidgets.presentation.hints import Face, render
 from pkgwidgets.presentation.history_payload import history_entries, log_text
 from pkgwidgets.presentation.install_preview import install_preview as preview_text
 from pkgwidgets.presentation.list_header import (
@@ -33,6 +36,7 @@ from pkgwidgets.presentation.list_header import (
 from pkgwidgets.presentation.offers import offers_payload
 from pkgwidgets.presentation.request_titles import running_title
 from pkgwidgets.presentation.row_actions import LABELS, version_options
+from pkgwidgets.presentation.safety_marks import advisory_marks, advisory_notice, hold_marks
 from pkgwidgets.presentation.table_rows import dependency_fields, detail, row
 
 from . import progress
@@ -77,9 +81,32 @@ def package_list(backend: Backend, query: ListQuery) -> _Fields:
         },
         "labels": LABELS,
         "rows": [row(info) for info in infos],
+        **_holds(backend),
         "installed": _installed_digest(infos),
         "running": running,
     }
+
+
+def advisory_list(backend: Backend) -> _Fields:
+    """Return the marks of advisories; without configured sources there is none.
+
+    `notice` says of how many packages nothing is known, or why there is no audit.
+    """
+    try:
+        audited = audit.audit(backend, backend.advisories().sources())
+    except NoAdvisorySource:
+        return {"advisories": {}, "notice": ""}
+    except PkgwidgetsError as error:
+        return {"advisories": {}, "notice": render(error, Face.PANEL)}
+    return {"advisories": advisory_marks(audited), "notice": advisory_notice(audited)}
+
+
+def _holds(backend: Backend) -> _Fields:
+    """Return the marks of holds, or the notice that their file cannot be read."""
+    try:
+        return {"holds": hold_marks(holds.list_holds(backend)), "holds_notice": ""}
+    except PkgwidgetsError as error:
+        return {"holds": {}, "holds_notice": render(error, Face.PANEL)}
 
 
 def environment_state(backend: Backend) -> _Fields:

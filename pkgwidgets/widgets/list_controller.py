@@ -26,6 +26,7 @@ from pkgwidgets.presentation.list_header import (
 
 from .background import BackgroundJob
 from .package_table import Message, PackageTable
+from .safety_marks import SafetyMarks
 
 
 class ListController:
@@ -51,6 +52,8 @@ class ListController:
         # This notice is shown until the next check.
         self._standing_notice = recovery_notice(service.list_recovered())
         self.table = PackageTable(on_message, self.infos, header=self._header(), **options)
+        self._marks = SafetyMarks(service, self.table)
+        self._marks.show_holds()
 
     @property
     def environment_text(self) -> str:
@@ -98,6 +101,22 @@ class ListController:
 
         self._start(work)
 
+    def hold(self, name: str, versions: str, reason: str = "", until: str = "") -> None:
+        """Hold a package, and show what that changes; `until` is a day in ISO 8601, or ""."""
+        self._change_holds(lambda: self._marks.hold(name, versions, reason, until))
+
+    def unhold(self, name: str, versions: str) -> None:
+        """Remove a hold of a package, and show what that changes."""
+        self._change_holds(lambda: self._marks.unhold(name, versions))
+
+    def _change_holds(self, change: Callable[[], bool]) -> None:
+        def work() -> None:
+            if change():
+                (self._list_and_check if self.table.header.get("checked") else self._list)()
+
+        self.tasks.cancel()
+        self._start(work)
+
     def show_changing(self, title: str) -> None:
         """Show that a change is under way: until it has ended, no number of packages is known."""
         self._changing = title
@@ -136,6 +155,7 @@ class ListController:
         if refresh or not self.table.header.get("checked"):
             self.table.update_header(checked=datetime.now(UTC).isoformat())
         self._show_result()
+        self._marks.show_advisories(self.tasks.raise_if_cancelled)
 
     def _retry(self, name: str) -> None:
         rows = self._service.values.updates(name, refresh=True, report=self._report_progress)
@@ -149,6 +169,7 @@ class ListController:
 
     def _show_result(self) -> None:
         self.table.update_header(**self._header(common_error(self.infos)))
+        self._marks.show_holds()
         self._on_listed()
 
     def _report_progress(self, event: Event) -> None:

@@ -25,7 +25,7 @@ Message = dict[str, Any]
 class PackageTable(anywidget.AnyWidget):
     """Shows rows and sends what is pressed: `check`, `open`, `plan`, `install` or `history`.
 
-    Of a row these are `uninstall`, `retry` and `dismiss`, too.
+    Of a row these are `uninstall`, `retry`, `dismiss`, `fix`, `hold` and `unhold`, too.
     Only changed rows are sent, with a revision number: a view that missed some asks for all.
     """
 
@@ -38,6 +38,10 @@ class PackageTable(anywidget.AnyWidget):
     offers = traitlets.Dict().tag(sync=True)
     labels = traitlets.Dict(LABELS).tag(sync=True)
     """Default labels of the buttons: sent once, not in each of 500 rows."""
+    advisories = traitlets.Dict().tag(sync=True)
+    """By normalized name, as `presentation.safety_marks.advisory_marks` returns them."""
+    holds = traitlets.Dict().tag(sync=True)
+    """By normalized name, as `presentation.safety_marks.hold_marks` returns them."""
 
     def __init__(
         self,

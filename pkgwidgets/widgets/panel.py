@@ -144,6 +144,13 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
                 self._list_controller.retry(name)
             case {"type": "dismiss", "names": [str(name)]}:
                 self._list_controller.dismiss(name)
+            case {"type": "hold", "names": [str(name)], "versions": str(versions), **rest}:
+                reason, until = str(rest.get("reason", "")), str(rest.get("until", ""))
+                self._list_controller.hold(name, versions, reason, until)
+            case {"type": "unhold", "names": [str(name)], "versions": str(versions)}:
+                self._list_controller.unhold(name, versions)
+            case {"type": "fix", "names": list() | None as names}:
+                self._plan(panel_request.fix(self.service, names))
             case {"type": "open", "id": str(normalized_name)}:
                 self._load_details(normalized_name)
             case {"type": "plan", "names": [str(name)], "version": str(version)}:

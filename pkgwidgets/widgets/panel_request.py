@@ -13,6 +13,7 @@ from pkgwidgets.core.transactions import Transaction
 from pkgwidgets.core.typed_requirement import strip_command
 from pkgwidgets.notebook.service import PackageService
 from pkgwidgets.presentation.request_titles import (
+    fix_titles,
     install_titles,
     undo_titles,
     uninstall_titles,
@@ -106,6 +107,19 @@ def uninstall(service: PackageService, names: Sequence[str]) -> PanelRequest:
         progress_title=titles.progress,
         plan=lambda report: service.plan_uninstall(selected),
         cell=f"service.uninstall_package({_names_source(selected)})",
+    )
+
+
+def fix(service: PackageService, names: Sequence[str] | None) -> PanelRequest:
+    """Request the smallest steps out of the known vulnerabilities of packages, or of all (None)."""
+    selected = None if names is None else list(names)
+    titles = fix_titles(selected)
+    source = "" if selected is None else _names_source(selected)
+    return PanelRequest(
+        title=titles.plan,
+        progress_title=titles.progress,
+        plan=lambda report: service.plan_fix(selected, report=report),
+        cell=f"service.apply(service.plan_fix({source}))",
     )
 
 

@@ -3,8 +3,9 @@ import "./small_dom.js";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { link, names, rowCells } from "../../pkgwidgets/widgets/static/table/cells.js";
+import { names, rowCells } from "../../pkgwidgets/widgets/static/table/cells.js";
 import { placeAt, topOf } from "../../pkgwidgets/widgets/static/table/grid.js";
+import { link } from "../../pkgwidgets/widgets/static/table/parts.js";
 import { CHIPS, COLUMNS, completeRow, matches, rowOrder, suggestedVersion } from "../../pkgwidgets/widgets/static/table/rows.js";
 
 const LABELS = { upgrade: "Upgrade", explain: "Why blocked?", retry: "Retry" };
@@ -113,7 +114,7 @@ test("a cell is reached itself only where it holds nothing to press", () => {
 test("an open row offers to change what may be changed", () => {
   const more = { changeable: true, versions: [{ version: "1.0", pick: true }, { version: "0.9" }] };
   const pressable = (state) => cellOf(row({}), "detail", { open: true, more, ...state }).querySelectorAll("button").map(({ name, ariaDisabled }) => [name, ariaDisabled]);
-  assert.deepEqual(pressable({}), [["pick", "true"], ["uninstall", undefined]]); // it has that version
+  assert.deepEqual(pressable({}), [["pick", "true"], ["hold", undefined], ["uninstall", undefined]]); // it has that version
   assert.deepEqual(pressable({ picked: "0.9" })[0], ["pick", "false"]);
   assert.deepEqual(pressable({ readOnly: true }), []);
   assert.equal(cellOf(row({}), "detail"), undefined);

@@ -46,7 +46,7 @@ async function showStyled(root) {
 export function openRestPanel(element, { restart, ...place }) {
   const server = createServer(place);
   const models = {
-    table: createViewModel({ header: { title: "Packages", busy: "reading the packages…" }, rows: [], revision: 0, labels: {} }),
+    table: createViewModel({ header: { title: "Packages", busy: "reading the packages…" }, rows: [], revision: 0, labels: {}, advisories: {}, holds: {} }),
     task: createViewModel({ task: {}, question: {}, kernel: place.kernelId ?? "", home: "" }),
     plan: createViewModel({ state: "hidden", plan: {}, error: "", impact: {}, rehearsal: {}, preparation: {}, home: "" }),
     form: createViewModel({ form: {} }),
@@ -75,6 +75,7 @@ export function openRestPanel(element, { restart, ...place }) {
   models.table.answer = (message) => {
     const { type, names, version } = message;
     if (type === "plan") plan.plan({ ...message, type: undefined, names: undefined, upgrade: names ?? "all", version });
+    else if (type === "fix") plan.plan({ fix: names ?? "all" });
     else if (type === "uninstall") plan.plan({ uninstall: names });
     else if (type === "install") form.open();
     else if (type === "history") history.open();

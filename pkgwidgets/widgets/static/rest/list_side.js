@@ -2,6 +2,7 @@
 // The other side of the table: its rows and its header, from the server.
 
 /** @import {Server} from "./server.js" */
+import { safetySide } from "./safety_side.js";
 import { asRefusal } from "./server.js";
 
 const POLL_MILLISECONDS = 4_000; // while the page is visible
@@ -53,10 +54,10 @@ export function listSide(server, model, { onRunning, onListed, isBusy }) {
     model.tell({ type: "patch", rows: changed, revision });
   }
 
-  function showAnswer({ header, labels, rows, running, ...answer }) {
+  function showAnswer({ header, labels, rows, running, holds = {}, holds_notice: unreadable = "", ...answer }) {
     ({ installed } = answer);
-    model.set("labels", labels);
-    setHeader({ changing: "", ...header });
+    model.set({ labels, holds });
+    setHeader({ changing: "", ...header, holds: unreadable });
     showRows(rows);
     if (running) onRunning(running);
   }
@@ -100,6 +101,7 @@ export function listSide(server, model, { onRunning, onListed, isBusy }) {
     showAnswer({ ...answer, header: { ...answer.header, checked: new Date().toISOString() } });
     onListed();
     loadOffers();
+    await marks.load();
   }
 
   async function retry(name) {
@@ -118,6 +120,8 @@ export function listSide(server, model, { onRunning, onListed, isBusy }) {
       if (!server.isEnded()) setHeader({ notice: asRefusal(error).message });
     }
   }
+
+  const marks = safetySide(server, model, { setHeader, refresh: () => refresh() });
 
   async function loadDetail(id) {
     const tell = (fields) => model.tell({ type: "detail", id, ...fields });
@@ -166,6 +170,8 @@ export function listSide(server, model, { onRunning, onListed, isBusy }) {
       if (message.type === "check") check(true);
       if (message.type === "retry") retry(message.names[0]);
       if (message.type === "dismiss") dismiss(message.names[0]);
+      if (message.type === "hold") marks.hold(message);
+      if (message.type === "unhold") marks.unhold(message);
       if (message.type === "detail") loadDetail(message.id);
       if (message.type === "opened" && message.revision !== model.get("revision")) model.tell({ type: "all", rows: model.get("rows"), revision: model.get("revision") });
     },

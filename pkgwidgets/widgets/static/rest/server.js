@@ -108,7 +108,9 @@ export function createServer(place) {
 
     post: async (path, body = {}, /** @type {AbortSignal | undefined} */ signal = undefined) => answerOf("POST", path, { body, signal }),
 
-    remove: async (path) => answerOf("DELETE", path, { body: {} }),
+    put: async (path, body = {}) => answerOf("PUT", path, { body }),
+
+    remove: async (path, body = {}) => answerOf("DELETE", path, { body }),
 
     /** Calls `onEvent` for each event of a stream, until it ends. */
     async follow(path, onEvent) {

@@ -2,11 +2,13 @@
 // The cells of a row of the list.
 
 /** @import {Row} from "./rows.js" */
-import { button, h, versionText } from "../dom.js";
+import { h, versionText } from "../dom.js";
 import { agoNode } from "../formats.js";
 import { LABELS } from "../labels.js";
 import { moreInAll } from "./offers.js";
+import { checkbox, clip, dim, fact, line, link, part, PARTS, warn } from "./parts.js";
 import { suggestedVersion } from "./rows.js";
+import { holdButtons, safetyLines, safetyMarks } from "./safety.js";
 
 /**
  * @typedef {object} Detail the kernel's details of an open row
@@ -36,16 +38,6 @@ import { suggestedVersion } from "./rows.js";
 const MAX_NAMES = 4; // listed in an open row before the others are counted
 const FAILED_TEXT = "upgrade failed"; // the package itself is intact; an open row has the reason
 const BOXED_BUTTON = "button:not(.pkgw-retry)";
-export const PARTS = "button, input:not(:disabled), select, a[href]"; // the interactive elements of a cell
-
-// Tab reaches one element of the list, the arrow keys reach the others.
-export const part = (text, props) => button(text, { tabIndex: -1, ...props });
-export const checkbox = (label, props) => h("input", { type: "checkbox", ariaLabel: label, tabIndex: -1, ...props });
-export const bar = (name, ...children) => h("div", { className: `pkgw-row pkgw-${name}` }, ...children);
-export const statusText = (name) => h("span", { className: `pkgw-dim pkgw-${name}`, role: "status" });
-const dim = (text) => text && h("span", { className: "pkgw-dim" }, text);
-const clip = (text, className = "", title = text) => text && h("span", { className: `pkgw-clip ${className}`, title }, text);
-const warn = (text) => clip(text, "pkgw-warn");
 
 // CSS lays out rows as grids, which removes the table roles unless they are set explicitly.
 function makeCell(tag, role, key, children) {
@@ -97,20 +89,6 @@ function actionCell(row, readOnly, inAll) {
 }
 
 /**
- * Returns a link, or null: addresses may be hostile, so only http and https ones become links.
- *
- * @param {[string, string]} link
- */
-export function link([text, address]) {
-  const url = URL.canParse(address) && new URL(address);
-  if (!url || !["http:", "https:"].includes(url.protocol)) return null;
-  return h("a", { href: url.href, target: "_blank", rel: "noopener noreferrer", tabIndex: -1, title: url.href }, text || url.host);
-}
-
-const line = (...children) => children.some(Boolean) && h("div", null, ...children);
-const fact = (label, text) => text && h("span", { className: "pkgw-fact" }, dim(label), " ", text);
-
-/**
  * Returns the first few of many names, and a button that shows the rest.
  *
  * @param {string} label
@@ -150,6 +128,7 @@ function detailCell(row, { readOnly, more = {}, picked, unfolded, inAll }) {
   return cell("detail",
     h("div", { className: "pkgw-about" }, more.summary || row.summary, ...links),
     line(names("Requires", more.requires, unfolded), names("Required by", more.required_by, unfolded)),
+    ...safetyLines(row, readOnly),
     line(fact("Blocked by", warn(more.blocked_by || row.blocked_by)), dim(moreInAll(row, inAll))),
     line(
       fact("Released", row.released && agoNode(row.released, ` (${row.latest})`)),
@@ -165,6 +144,7 @@ function detailCell(row, { readOnly, more = {}, picked, unfolded, inAll }) {
     more.changeable && !readOnly && h("div", { className: "pkgw-more" },
       versionChoice(row, more, pickedVersion),
       Boolean(more.versions?.length) && part(LABELS.preview, { name: "pick", ariaLabel: `Preview the chosen version of ${row.name}`, ariaDisabled: String(pickedVersion === row.version) }),
+      ...holdButtons(row),
       part(LABELS.uninstall, { name: "uninstall", className: "pkgw-quiet", ariaLabel: `Uninstall ${row.name}` })));
 }
 
@@ -179,7 +159,7 @@ export function rowCells(row, { readOnly, checked, open, inAll, ...state }) {
   const folding = { className: "pkgw-name", title: row.name, name: "detail", ariaExpanded: String(open) };
   return [
     cell("select", checkbox(`Select ${row.name}`, { checked, disabled, name: "select" })),
-    cell("name", part(row.name, folding), row.loaded && h("span", { className: "pkgw-dim pkgw-loaded" }, "· loaded")),
+    cell("name", part(row.name, folding), ...safetyMarks(row), row.loaded && h("span", { className: "pkgw-dim pkgw-loaded" }, "· loaded")),
     cell("version", clip(row.version)),
     latestCell(row),
     cell("blocked", warn(row.blocked_by)),

@@ -3,7 +3,7 @@
 // Rows are identified by id. `build(id, tr)` fills a row; `press(id, actionName)` runs the action of a key.
 
 import { focusedIn, h } from "../dom.js";
-import { PARTS } from "./cells.js";
+import { PARTS } from "./parts.js";
 
 const MARGIN_ROWS = 8; // rows drawn above and below those in view
 const DEFAULT_PIXELS = { row: 36, view: 420 }; // until the list is on the screen
@@ -273,6 +273,8 @@ export function makeGrid({ scroller, table, headRow, body, build, isOpen, press 
       scroller.scrollTop = 0;
       draw();
     },
+    /** Focuses the name of a row, or of its neighbour. */
+    focusName: (id) => focusPlace(places.get(id) ?? 0, { id, key: "name", nth: 0 }),
     enter: () => focusPlace(0, { id: HEAD_ID, key: "name", nth: 0 }),
     stop: () => sizes.disconnect(),
   };

@@ -1,6 +1,8 @@
 // @ts-check
 // The rows of the list as values: filter, sort and count them. Nothing here touches the page.
 
+/** @import {Advisories, Limit} from "./safety.js" */
+
 /**
  * A row as the kernel sends it: fields with default values are left out.
  *
@@ -23,7 +25,7 @@
  * @property {string} label
  * @property {string} note
  *
- * @typedef {{ id: string, name: string, words: string } & RowText} Row
+ * @typedef {{ id: string, name: string, words: string, advisories: Advisories | null, limits: Limit[] } & RowText} Row
  *
  * @typedef {object} Column
  * @property {string} key
@@ -56,6 +58,7 @@ export const CHIPS = [
   { title: "Loaded here", test: (row) => Boolean(row.loaded), rare: true },
   { title: "Requested", test: (row) => row.requested },
   { title: "Blocked", test: (row) => Boolean(row.blocked_by), asked: true },
+  { title: "Advisories", test: (row) => Boolean(row.advisories), rare: true },
   { title: "Problems", test: (row) => !row.failed && (Boolean(row.error) || row.status === "error"), rare: true },
 ];
 
@@ -77,7 +80,7 @@ const PLAIN = {
  * @returns {Row}
  */
 export function completeRow(sent, labels) {
-  const row = { ...PLAIN, id: sent.name, words: "", ...sent };
+  const row = { ...PLAIN, id: sent.name, words: "", advisories: null, limits: [], ...sent };
   row.label ||= labels[row.action] ?? "";
   row.words = `${row.name}\n${row.summary}`.toLowerCase();
   return row;

@@ -5,10 +5,12 @@
 import { withClicks } from "../clicks.js";
 import { button, h, setText } from "../dom.js";
 import { countedLabel, LABELS } from "../labels.js";
-import { bar, checkbox, headCell, part, rowCells, statusText } from "./cells.js";
+import { headCell, rowCells } from "./cells.js";
 import { makeGrid } from "./grid.js";
+import { makeHoldForm } from "./hold_form.js";
 import { chipLabel, emptyText, listState } from "./list_state.js";
 import { makeOffers } from "./offers.js";
+import { bar, checkbox, part, statusText } from "./parts.js";
 import { CHIPS, COLUMNS, completeRow, matches, rowOrder, suggestedVersion } from "./rows.js";
 
 const MAX_UNSCROLLED_ROWS = 12; // a longer list has its own scroll bar
@@ -26,8 +28,10 @@ function render({ model: widget, el }) {
   const history = button(LABELS.history, { className: "pkgw-quiet", onclick: () => model.send({ type: "history" }) });
   const refused = h("p", { className: "pkgw-note" });
   const notice = h("p", { className: "pkgw-note", role: "status" });
+  const unsafe = h("p", { className: "pkgw-note", role: "status" });
   const search = h("input", { type: "search", placeholder: "Filter (press /)", ariaLabel: "Filter packages", oninput: () => layout() });
   const chips = CHIPS.map((chip, i) => ({ ...chip, on: false, node: button("", { className: "pkgw-chip", onclick: () => pressChip(i) }) }));
+  const fix = button("", { onclick: () => model.send({ type: "fix", names: null }) });
   const count = statusText("count");
   const sorted = h("span", { className: "pkgw-sr", role: "status" });
   const selectAll = checkbox("Select all shown", { onclick: () => setSelected(shown.filter(selectable), selectAll.checked) });
@@ -37,12 +41,13 @@ function render({ model: widget, el }) {
   const table = h("table", { role: "grid", ariaLabel: "Packages", ariaMultiSelectable: "true" }, h("thead", { role: "rowgroup" }, headRow), body);
   const empty = h("p", { className: "pkgw-empty", role: "status" });
   const scroller = h("div", { className: "pkgw-scroll pkgw-list" }, table);
+  const holdForm = makeHoldForm((hold) => model.send({ type: "hold", ...hold }), (id) => grid.focusName(id));
   const chosen = statusText("chosen");
   const upgradeChosen = button("", { className: "pkgw-main", onclick: () => model.send({ type: "plan", names: [...selected].map((id) => rows.get(id).name) }) });
   const foot = bar("foot", chosen, upgradeChosen);
   const root = h("section", { className: "pkgw", ariaLabel: "Packages" },
-    bar("head", title, where, checked, check, all, install, history), refused, notice,
-    bar("filter", search, ...chips.map(({ node }) => node), count, sorted), scroller, empty, offers.note, foot);
+    bar("head", title, where, checked, check, all, install, history), refused, notice, unsafe,
+    bar("filter", search, ...chips.map(({ node }) => node), fix, count, sorted), holdForm.node, scroller, empty, offers.note, foot);
   root.dataset.lmSuppressShortcuts = "true"; // JupyterLab handles shortcuts before the panel's listeners run
 
   const rows = new Map(); // id -> row
@@ -89,9 +94,20 @@ function render({ model: widget, el }) {
   }
 
   function storeRow(sentRow) {
-    const row = completeRow(sentRow, model.get("labels") ?? {});
+    const row = withMarks(completeRow(sentRow, model.get("labels") ?? {}));
     rows.set(row.id, row);
     return row;
+  }
+
+  // Advisories and holds are sent apart from the rows: they are known at other times.
+  const withMarks = (row) => ({ ...row, advisories: model.get("advisories")?.[row.id] ?? null, limits: model.get("holds")?.[row.id] ?? [] });
+
+  function showMarks() {
+    for (const row of rows.values()) rows.set(row.id, withMarks(row));
+    ordered = ordered.map(({ id }) => rows.get(id));
+    shown = shown.map(({ id }) => rows.get(id));
+    grid.refresh(grid.drawn());
+    showCounts();
   }
 
   // A row that no longer matches stays until the next filtering: it must not vanish from under the pointer.
@@ -119,6 +135,7 @@ function render({ model: widget, el }) {
   function onMessage(message) {
     if (message.type === "patch") patch(message);
     if (message.type === "all") replaceRows(message.rows, message.revision);
+    if (message.type === "hold" && holdForm.settle(message)) setText(notice, message.error);
     if (message.type !== "detail" || !rows.has(message.id)) return;
     details.set(message.id, { ...details.get(message.id), ...message });
     grid.refresh([message.id]);
@@ -152,6 +169,9 @@ function render({ model: widget, el }) {
     grid.refresh(offers.show(ordered, state, { revision, readOnly }));
     root.classList.toggle("pkgw-unblocked", !ordered.some(({ blocked_by: blockedBy }) => blockedBy));
     scroller.classList.toggle("pkgw-short", shown.length <= MAX_UNSCROLLED_ROWS);
+    const fixable = readOnly ? 0 : ordered.filter(({ advisories }) => advisories?.safe && advisories.count).length;
+    setText(fix, countedLabel(LABELS.fix, fixable));
+    fix.hidden = fixable === 0;
     setText(count, state.isInstalledKnown ? `${shown.length} of ${ordered.length}` : "");
     setText(empty, shown.length ? "" : emptyText(ordered, state, chips[0].on));
     showSelection();
@@ -170,11 +190,12 @@ function render({ model: widget, el }) {
   }
 
   function showHeader() {
-    const { title: name, where: place, busy, changing, refusal, notice: news } = model.get("header") ?? {};
+    const { title: name, where: place, busy, changing, refusal, notice: news, advisories, holds } = model.get("header") ?? {};
     setText(title, name);
     setText(where, place);
     setText(refused, refusal);
     setText(notice, news);
+    setText(unsafe, [advisories, holds].filter(Boolean).join(" "));
     // Not `disabled`: that would move the keyboard focus out of the panel right after the click.
     check.ariaDisabled = String(Boolean(busy || changing));
     all.hidden = Boolean(refusal);
@@ -228,6 +249,10 @@ function render({ model: widget, el }) {
     },
     uninstall: (row) => model.send({ type: "uninstall", names: [row.name] }),
     dismiss: (row) => model.send({ type: "dismiss", names: [row.name] }),
+    fix: (row) => model.send({ type: "fix", names: [row.name] }),
+    hold: (row) => holdForm.open(row),
+    skip: (row) => model.send({ type: "hold", names: [row.name], versions: `!=${row.latest}`, reason: "skipped", until: "" }),
+    unhold: (row, node) => model.send({ type: "unhold", names: [row.name], versions: node.value }),
     retry: (row) => model.send({ type: "retry", names: [row.name] }),
     select: (row) => selectable(row) && setSelected([row], !selected.has(row.id)),
     detail: toggle,
@@ -269,7 +294,7 @@ function render({ model: widget, el }) {
   }
 
   el.addEventListener("keydown", onKey);
-  const events = Object.entries({ "change:header": showHeader, "change:offers": showCounts, "change:revision": replaceAllRows, "msg:custom": onMessage });
+  const events = Object.entries({ "change:header": showHeader, "change:offers": showCounts, "change:revision": replaceAllRows, "change:advisories": showMarks, "change:holds": showMarks, "msg:custom": onMessage });
   for (const [name, fn] of events) model.on(name, fn);
   const clock = setInterval(showHeader, 30_000);
 
