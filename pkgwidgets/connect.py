@@ -154,6 +154,9 @@ def load_all() -> None:
     """Load every module that a backend needs: from here on, its files may be replaced."""
     for name in _LATE:
         import_module(f"pkgwidgets.backends.{name}")
+    from pkgwidgets.backends.worker import code_snapshot
+
+    code_snapshot.current_files(RECOVERY_FILES)
 
 
 def file_owners(backend: Backend) -> FileOwners:

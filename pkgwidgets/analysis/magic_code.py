@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
+
+from pkgwidgets.core.lazy_dataclass import dataclass
 
 
 class Namespace(StrEnum):

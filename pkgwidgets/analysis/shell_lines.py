@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+
+from pkgwidgets.core.lazy_dataclass import dataclass
 
 _SEPARATORS = frozenset({"&&", "||", ";", "|", "&", "\n", "(", ")"})
 _PYTHON = re.compile(

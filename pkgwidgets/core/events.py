@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 
 from packaging.utils import NormalizedName
 
+from .lazy_dataclass import dataclass
 from .packages import PackageInfo
 
 

@@ -7,7 +7,6 @@ if one requirement is unmet already. It takes this in its place.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 
 from packaging.requirements import Requirement
 from packaging.utils import NormalizedName, canonicalize_name
@@ -22,6 +21,7 @@ from .dependency_graph import (
     without_marker,
 )
 from .environment import Distribution
+from .lazy_dataclass import dataclass
 from .requirement_text import read_requirement
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import overload
 
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
+from .lazy_dataclass import dataclass
 from .text import escape_hidden
 
 

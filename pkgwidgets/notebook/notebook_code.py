@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from pkgwidgets.analysis.name_usage import Cell, Unknown
 from pkgwidgets.connect import read_notebook
 from pkgwidgets.core.errors import InvalidRequest
+from pkgwidgets.core.lazy_dataclass import dataclass
 
 from .loaded_packages import search_folders
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from packaging.utils import canonicalize_name
 
 from pkgwidgets.core.errors import IndexUnavailable
+from pkgwidgets.core.lazy_dataclass import dataclass
 from pkgwidgets.core.limits import ALL, DeclaredMetadata, Limit, Limits
 from pkgwidgets.core.redaction import redact
 

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import re
+import select
 import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Coroutine, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import monotonic
 from typing import IO, Any
 
 from pkgwidgets.core.errors import EnvironmentRefused
+from pkgwidgets.core.lazy_dataclass import dataclass
 from pkgwidgets.core.redaction import redact
 
 from .account import OWN_ACCOUNT, Account
@@ -228,6 +228,8 @@ def remote_call(
     session and outlives the one that runs it. The function raises `subprocess.TimeoutExpired`
     after `seconds`; what was started may go on.
     """
+    import asyncio  # late: it takes longer to import than all else here
+
     options = {
         "input": stdin,
         "capture_output": True,
@@ -293,12 +295,39 @@ def _wait(
     child: subprocess.Popen[bytes], timeout: float | None, tick: Callable[[], None]
 ) -> int | None:
     deadline = None if timeout is None else monotonic() + timeout
-    while True:
-        tick()
+    with _end_watch(child) as wait_for_end:
+        while True:
+            tick()
+            wait_for_end(_TICK_SECONDS)
+            returncode = child.poll()
+            if returncode is not None:
+                return returncode
+            if deadline is not None and monotonic() > deadline:
+                return None
+
+
+@contextmanager
+def _end_watch(child: subprocess.Popen[bytes]) -> Iterator[Callable[[float], object]]:
+    """Yield a function that waits for the end of a child, at most so many seconds.
+
+    Linux tells the end at once (pidfd_open(2)); elsewhere `subprocess` looks again and again.
+    """
+
+    def wait_and_look(seconds: float) -> None:
         with suppress(subprocess.TimeoutExpired):
-            return child.wait(_TICK_SECONDS)
-        if deadline is not None and monotonic() > deadline:
-            return None
+            child.wait(seconds)
+
+    try:
+        descriptor = os.pidfd_open(child.pid)
+    except (AttributeError, OSError):
+        yield wait_and_look
+        return
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    try:
+        yield lambda seconds: poll.poll(seconds * 1000)
+    finally:
+        os.close(descriptor)
 
 
 def _terminate(child: subprocess.Popen[bytes], grace_seconds: float) -> None:

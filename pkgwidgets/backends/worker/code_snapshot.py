@@ -27,13 +27,15 @@ _PACKAGE = sys.modules[_PACKAGE_NAME]
 
 
 class CodeSnapshot:
-    """The files of pkgwidgets, read at creation; copied to a folder when needed."""
+    """The files of pkgwidgets, read at creation; copied to a folder when needed.
 
-    def __init__(self, installed: Path) -> None:
+    With `places`, as `modules` names them, only those files.
+    """
+
+    def __init__(self, installed: Path, places: Sequence[str] | None = None) -> None:
         self.installed = installed
-        self._files = {
-            path.relative_to(installed): path.read_bytes() for path in _walk_files(installed)
-        }
+        paths = _walk_files(installed) if places is None else _files_at(installed, places)
+        self._files = {path.relative_to(installed): path.read_bytes() for path in paths}
         # Texts, because all are looked at before each late import.
         self._paths = {name: str(installed / name) for name in self._files}
         self._change_keys = {name: change_key(path) for name, path in self._paths.items()}
@@ -105,8 +107,8 @@ class _Finder:
             return None
         folders = name.split(".")[1:-1]
         # A module reads files in its folder and below: what else has changed does not matter.
-        package = CURRENT.package("/".join(folders)) if target is None else CURRENT.installed
-        if target is None and package == CURRENT.installed:
+        package = current().package("/".join(folders)) if target is None else _INSTALLED
+        if target is None and package == _INSTALLED:
             return None
         return PathFinder.find_spec(name, [str(package.joinpath(*folders))])
 
@@ -122,6 +124,12 @@ def _walk_files(package: Path) -> Iterator[Path]:
         yield from (Path(folder, name) for name in names)
 
 
+def _files_at(package: Path, places: Sequence[str]) -> Iterator[Path]:
+    for place in places:
+        path = package / place
+        yield from path.glob("*.py") if place.endswith("/") else [path]
+
+
 def _read_or_none(path: Path) -> bytes | None:
     try:
         return path.read_bytes()
@@ -129,11 +137,27 @@ def _read_or_none(path: Path) -> bytes | None:
         return None
 
 
-CURRENT = CodeSnapshot(Path(__file__).parents[2])
-"""Read at import, as close as possible to the import of the other modules."""
+_INSTALLED = Path(__file__).parents[2]
+
+
+@cache
+def current() -> CodeSnapshot:
+    """Return all files as at the first call: call it when a process starts."""
+    return CodeSnapshot(_INSTALLED)
+
+
+@cache
+def current_files(places: tuple[str, ...]) -> CodeSnapshot:
+    """Return the files at some places, as at the first call of this or of `current`.
+
+    A worker needs few files: it reads a tenth of all.
+    """
+    is_kept = current.cache_info().currsize > 0
+    return current() if is_kept else CodeSnapshot(_INSTALLED, places)
 
 
 @cache
 def install_finder() -> None:
     """Make later imports of pkgwidgets modules use the code of this process."""
+    current()
     sys.meta_path.insert(0, _Finder)

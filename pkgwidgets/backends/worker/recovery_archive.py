@@ -10,7 +10,7 @@ import zipfile
 from functools import cache
 from pathlib import PurePosixPath
 
-from .code_snapshot import CURRENT
+from .code_snapshot import current_files
 
 _MAIN = "from {module} import main\n\nraise SystemExit(main())\n"
 
@@ -24,7 +24,8 @@ def archive(entry_point: str, files: tuple[str, ...]) -> bytes:
     other.
     """
     package = PurePosixPath(entry_point.partition(".")[0])
-    modules = [name for file in files for name in CURRENT.modules(file)]
+    code = current_files(files)
+    modules = [name for file in files for name in code.modules(file)]
     folders = {folder for name in modules for folder in (package / name).parents}
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as file:
@@ -32,5 +33,5 @@ def archive(entry_point: str, files: tuple[str, ...]) -> bytes:
         for folder in sorted(folders - {PurePosixPath()}):
             file.writestr(f"{folder}/__init__.py", "")
         for name in modules:
-            file.writestr(f"{package}/{name}", CURRENT.content(name))
+            file.writestr(f"{package}/{name}", code.content(name))
     return buffer.getvalue()
