@@ -76,6 +76,17 @@ def test_default_index_of_uv_is_used_without_settings(home: Path) -> None:
     assert configured(home) == IndexSources(indexes=(default,), access=configured(home).access)
 
 
+def test_no_python_of_the_path_is_run(
+    home: Path, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """uv looks for a Python, which may be a slow wrapper, unless it is given one."""
+    for name in ("python", "python3"):
+        write(f"bin/{name}", f"#!/bin/sh\necho run > {home}/was-run\nexit 1\n").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{home}/bin")
+    assert len(configured(home).indexes) == 1
+    assert not (home / "was-run").exists()
+
+
 @pytest.mark.parametrize(
     ("name", "value", "indexes"),
     [

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -15,7 +16,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 from pkgwidgets.backends.http.network_settings import NetworkSettings
 from pkgwidgets.backends.processes import process
-from pkgwidgets.core.errors import IndexUnavailable
+from pkgwidgets.core.errors import EnvironmentRefused, IndexUnavailable
 from pkgwidgets.core.redaction import redact
 
 from . import uv_cache_dir
@@ -175,6 +176,9 @@ def _ask_uv(
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return uv's indexes, the default last, and its links, from an empty resolution."""
     options = ["--emit-index-url", "--emit-find-links", "--offline", "--quiet", "--no-header"]
+    with suppress(EnvironmentRefused):
+        # Without it uv runs the Pythons of the path, which takes ten times as long.
+        options += ["--python", str(process.this_python())]
     cache_dir = uv_cache_dir.uv_cache_dir(_configured_cache(config_files(folder)))
     environment = {**environment, "UV_CACHE_DIR": str(cache_dir)}
     completed = process.run(
