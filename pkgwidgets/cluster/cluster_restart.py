@@ -55,7 +55,13 @@ class ClusterRestart:
     def _workers(self) -> list[str]:
         return [name for entry in self._surveyed for name in entry.environment.workers]
 
-    async def check_pausable(self) -> None:
+    async def check(self, *, lose_data: bool) -> None:
+        """Raise `ClusterRefused` if a change cannot restart these workers afterwards."""
+        await self._check_pausable()
+        if not lose_data:
+            await self.check_data()
+
+    async def _check_pausable(self) -> None:
         """Raise `ClusterRefused` for an environment whose workers cannot be paused."""
         loaded = await self._transport.loaded()
         for entry in self._surveyed:

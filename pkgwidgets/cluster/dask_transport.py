@@ -10,10 +10,10 @@ import asyncio
 import socket
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
-from distributed import Client, Lock
+from distributed import Client, Lock, NannyPlugin
 
 from pkgwidgets.connect import leader_command, remote_process
 from pkgwidgets.core.errors import EnvironmentBusy, InvalidRequest
@@ -141,6 +141,14 @@ class DaskTransport:
             self.client.restart_workers, list(addresses), timeout=seconds, raise_for_error=False
         )
         return answers
+
+    async def set_newcomers(self, plugin: NannyPlugin) -> None:
+        """Give all future nannies a plugin, instead of the one of the same name before.
+
+        Present nannies have their workers already: what goes wrong there does not count.
+        """
+        with suppress(ImportError, OSError):
+            await asyncio.to_thread(self.client.register_plugin, plugin)
 
     async def _workers(self) -> dict[str, dict[str, Any]]:
         info = await self._await(lambda: self.client.scheduler.identity(n_workers=-1))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
@@ -31,11 +32,12 @@ from .dask_transport import DaskTransport
 from .environments import SURVEY_SECONDS, SurveyedEnvironment, survey_environments
 from .errors import ClusterFailed, ClusterRefused, ClusterUnfinished
 from .leader_participant import LeaderParticipant
+from .newcomer_gate import NewcomerGate
 from .participants import ApplyLimits
 from .record import ClusterRecord, RecordLog, describe_plan, new_id, read_record
 from .survey import survey
 from .two_phase import Settlement, TwoPhaseApply
-from .values import OLD_STATES, ClusterOutcome, ClusterPlan, ClusterTransaction
+from .values import OLD_STATES, ClusterEnvironment, ClusterOutcome, ClusterPlan, ClusterTransaction
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,6 +50,14 @@ _LOCK_SECONDS = 2.0
 """How long an apply waits for another client."""
 _LEASE_SECONDS = 90.0
 """How long a recovery waits for a client that may be gone: until its lease of the lock ends."""
+
+
+@dataclass
+class _GateState:
+    """What decides which workers may join after a change: how it ended, and the plan to hold."""
+
+    settled: Settlement | None = None
+    held: tuple[ClusterPlan, Sequence[ClusterEnvironment]] | None = None
 
 
 class ClusterService:
@@ -219,6 +229,7 @@ class ClusterService:
         plan: ClusterPlan,
         *,
         restart: bool = True,
+        hold: bool = True,
         lose_data: bool = False,
         report: Report | None = None,
     ) -> ClusterTransaction:
@@ -230,6 +241,9 @@ class ClusterService:
         `restart` later. Data that only they hold and that no task can compute again would be lost:
         without `lose_data` this raises `ClusterRefused` before anything begins.
 
+        No worker joins the cluster meanwhile. With `hold`, those that start later get the versions
+        of the plan before, see `hold`.
+
         Raises `ClusterFailed` after a failure, with the state of each environment, and after an
         interrupt. Raises `ClusterRefused`, `ClusterUnfinished` after an interrupted change, and
         `EnvironmentBusy` while another client changes the cluster. A plan without changes does
@@ -238,15 +252,13 @@ class ClusterService:
         outcome = ClusterOutcome.COMMITTED
         if not plan:
             return ClusterTransaction(id="", plan=plan.id, outcome=outcome, environments=())
-        surveyed = {entry.environment.id: entry for entry in self._survey()}
-        with self._transport.exclusive(_LOCK_SECONDS):
+        with self._transport.exclusive(_LOCK_SECONDS), self._closed_gate() as gate:
+            surveyed = {entry.environment.id: entry for entry in self._survey()}
             self._raise_if_unfinished(surveyed)
             changed = [self._get_leader(surveyed, key) for key, _ in plan.changed]
             restarting = self._restarting(changed)
             if restart:
-                self._run(restarting.check_pausable())
-            if restart and not lose_data:
-                self._run(restarting.check_data())
+                self._run(restarting.check(lose_data=lose_data))
             change = new_id()
             append = partial(self._records.append, change)
             append(describe_plan(plan))
@@ -256,7 +268,9 @@ class ClusterService:
                 limits=self._limits,
                 before_commit=restarting.drain if restart else None,
             )
-            settled = self._settle(work.apply, work, report)
+            gate.settled = settled = self._settle(work.apply, work, report)
+            if hold and settled.outcome is ClusterOutcome.COMMITTED:
+                gate.held = plan, [entry.environment for entry in surveyed.values()]
             workers = self._run(restarting.end(settled)) if restart else []
         problems = "; ".join(str(worker) for worker in workers if worker.problem)
         return _raise_if_failed(change, plan, settled, problems)
@@ -271,7 +285,8 @@ class ClusterService:
         """Undo the interrupted changes of this cluster that this user began; return the history.
 
         With `finish`, one that was prepared everywhere is committed instead, and undone only if
-        that fails. Raises `ClusterFailed` while an environment does not answer.
+        that fails. Afterwards every worker may join: `hold` limits it again. Raises `ClusterFailed`
+        while an environment does not answer.
         """
         surveyed = {entry.environment.id: entry for entry in self._survey()}
         with self._transport.exclusive(_LEASE_SECONDS):
@@ -286,6 +301,7 @@ class ClusterService:
                 settled = self._settle(main, work, report)
                 if settled.outcome is ClusterOutcome.INCOMPLETE:
                     _raise_if_failed(record.id, record.plan, settled)
+            self._run(NewcomerGate(self._transport, self._index_url).open())
         return self.history()
 
     def restart(
@@ -312,6 +328,21 @@ class ClusterService:
                 self._run(restarting.check_data())
             workers += self._run(restarting.drain_and_restart())
         return frames.restarted(workers)
+
+    def hold(self, plan: ClusterPlan) -> None:
+        """Let only workers join that have the versions of a plan, or get them before they start.
+
+        `apply` does so. A nanny that cannot get them closes, and its log says why: another minor
+        version of Python, no pkgwidgets, or a package that forbids a version. Versions that were
+        held before stay held, unless the plan changes them.
+        """
+        with self._transport.exclusive(_LOCK_SECONDS), self._closed_gate() as gate:
+            gate.held = plan, [entry.environment for entry in self._survey()]
+
+    def unhold(self) -> None:
+        """Let every worker join, with any versions."""
+        with self._transport.exclusive(_LOCK_SECONDS):
+            self._run(NewcomerGate(self._transport, self._index_url).open())
 
     def history(self) -> pd.DataFrame:
         """Return the changes of clusters that this user began, newest first, indexed by `change`.
@@ -353,6 +384,19 @@ class ClusterService:
             return self._run(
                 planner.plan_together(ask, installed(surveyed), kind, arguments, requested)
             )
+
+    @contextmanager
+    def _closed_gate(self) -> Iterator[_GateState]:
+        """Let no worker join in a block; afterwards those that its end allows."""
+        gate, state = NewcomerGate(self._transport, self._index_url), _GateState()
+        self._run(gate.close())
+        try:
+            yield state
+        finally:
+            if state.held is not None:
+                self._run(gate.hold(*state.held))
+            elif state.settled is None or state.settled.outcome is not ClusterOutcome.INCOMPLETE:
+                self._run(gate.reopen())
 
     def _restarting(self, changed: Iterable[SurveyedEnvironment]) -> ClusterRestart:
         return ClusterRestart(self._transport, list(changed), self._limits)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pkgwidgets.connect import connect
 from pkgwidgets.notebook.loaded_packages import LoadedPackages
@@ -43,6 +43,13 @@ def resume(dask_worker: Worker) -> None:
 def count_running(dask_worker: Worker) -> int:
     """Return how many tasks a worker runs now."""
     return len(dask_worker.state.executing)
+
+
+def held_set(dask_scheduler: Scheduler) -> Any:
+    """Return what the scheduler holds for newcomers: the arguments of a `HeldSet`, or None."""
+    from . import newcomers
+
+    return newcomers.held_set(dask_scheduler.nanny_plugins.get(newcomers.PLUGIN_NAME))
 
 
 def keys_at_stake(names: Collection[str], dask_scheduler: Scheduler) -> list[str]:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from time import monotonic, sleep
 
 from distributed import Client
 from faults.tree import digest
@@ -72,6 +73,18 @@ class DaskProcesses:
     def wait(self) -> None:
         """Wait until all started workers have joined."""
         self.client.wait_for_workers(len(self.processes), timeout=_START_SECONDS)
+
+    def has_joined(self, name: str) -> bool:
+        """Wait until a worker has joined, or its nanny has ended; return whether it joined."""
+        deadline = monotonic() + _START_SECONDS
+        while monotonic() < deadline:
+            workers = self.client.scheduler_info()["workers"].values()
+            if name in {worker["name"] for worker in workers}:
+                return True
+            if self.processes[name].poll() is not None:
+                return False
+            sleep(0.2)
+        raise TimeoutError(f"{name} neither joined nor ended: {self.log(name)[-2000:]}")
 
     def log(self, name: str) -> str:
         return (self.folder / f"{name}.log").read_text("utf-8", "replace")

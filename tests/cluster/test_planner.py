@@ -15,6 +15,7 @@ from packaging.version import Version
 
 from pkgwidgets.cluster import planner
 from pkgwidgets.cluster.errors import ClusterRefused, EnvironmentUnreachable
+from pkgwidgets.cluster.newcomers import merged_pins
 from pkgwidgets.cluster.values import ClusterPlan
 from pkgwidgets.core.errors import PackageNotFound, PkgwidgetsError, PlanImpossible
 from pkgwidgets.core.plans import Change, Plan
@@ -179,3 +180,8 @@ def test_names_are_split_by_where_they_are_installed() -> None:
     }
     with pytest.raises(PackageNotFound, match="bean"):
         planner.with_packages(installed, ("pea", "bean"))
+
+
+def test_newcomers_get_what_is_held_and_what_a_plan_changes() -> None:
+    plan = ClusterPlan(requested=(), plans=(("a", make_plan({"pea": "1"}, {"pea": "2"})),))
+    assert merged_pins(("bean==1", "pea==1"), plan) == ("bean==1", "pea==2")
