@@ -241,7 +241,7 @@ async def _kernel_rows(backend: Backend, plan: Plan) -> list[dict[str, Any]]:
 
 async def _ask_to_run(path: Path, notebook: str) -> None:
     """Ask once for each notebook and content whether it may run."""
-    key = (path, hashlib.sha256(path.read_bytes()).hexdigest())
+    key = (path, await run_in_thread(lambda: hashlib.sha256(path.read_bytes()).hexdigest()))
     if key not in _allowed_notebooks:
         line = f"It runs several times in a copy of its folder: {shorten_names([notebook])}"
         await ask_user("run this notebook to rehearse a plan?", [line], "Run")
