@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from pkgwidgets.core.lazy_dataclass import dataclass
 from pkgwidgets.core.text import count_noun
 
 from .code_uses import Call

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Protocol
-
-from pkgwidgets.core.lazy_dataclass import dataclass
 
 
 class CodeFiles(Protocol):

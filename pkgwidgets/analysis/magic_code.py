@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
-
-from pkgwidgets.core.lazy_dataclass import dataclass
 
 
 class Namespace(StrEnum):

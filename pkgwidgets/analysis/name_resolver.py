@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import ast
 import builtins
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Protocol
-
-from pkgwidgets.core.lazy_dataclass import dataclass
 
 from .code_uses import Call, Use
 from .name_scopes import Names, Scopes

@@ -8,10 +8,9 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Any
-
-from pkgwidgets.core.lazy_dataclass import dataclass
 
 _TOKEN = re.compile(
     r"""

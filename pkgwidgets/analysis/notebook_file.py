@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import dataclass
 from typing import Any
-
-from pkgwidgets.core.lazy_dataclass import dataclass
 
 _FORMAT = 4
 _PYTHON = ("", "python", "ipython")

@@ -6,14 +6,13 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from packaging.utils import NormalizedName
 from packaging.version import Version
-
-from pkgwidgets.core.lazy_dataclass import dataclass
 
 Output = Mapping[str, Any]
 """One output of a cell, in the form of nbformat 4."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from pkgwidgets.core.interfaces import Report, no_report
-from pkgwidgets.core.lazy_dataclass import dataclass
 
 from .notebook_runs import KnownGoodVersions, NotebookCode, NotebookRun
 

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
 from pkgwidgets.core.deprecation import renamed_attribute
-from pkgwidgets.core.lazy_dataclass import dataclass
 from pkgwidgets.core.plans import Plan
 from pkgwidgets.core.redaction import redact
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator, Sequence
-
-from pkgwidgets.core.lazy_dataclass import dataclass
+from dataclasses import dataclass
 
 _SEPARATORS = frozenset({"&&", "||", ";", "|", "&", "\n", "(", ")"})
 _PYTHON = re.compile(

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from pkgwidgets.core.errors import InvalidRequest
-from pkgwidgets.core.lazy_dataclass import dataclass
 from pkgwidgets.core.plans import AllowPolicy, StepLimit
 
 from .argument_parser import UsageError, parse_arguments

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal, Protocol, get_args
 
 from pkgwidgets.core.errors import InvalidRequest
 from pkgwidgets.core.interfaces import Backend, Report, no_report
-from pkgwidgets.core.lazy_dataclass import dataclass
 from pkgwidgets.core.names import checked_name, checked_requirement
 from pkgwidgets.core.plan_arguments import checked_target
 from pkgwidgets.core.plans import AllowPolicy, Plan, StepLimit

@@ -5,13 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Collection
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from pkgwidgets.connect import connect, data_folder
 from pkgwidgets.core.errors import DiskFailed, EnvironmentBusy, EnvironmentRefused
 from pkgwidgets.core.interfaces import Backend, Recoverable
-from pkgwidgets.core.lazy_dataclass import dataclass
 from pkgwidgets.core.text import shorten_names
 from pkgwidgets.core.transactions import Outcome
 from pkgwidgets.operations import recovery

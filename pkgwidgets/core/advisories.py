@@ -6,14 +6,12 @@ The rules are those of the OSV schema: https://ossf.github.io/osv-schema/#evalua
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
 from packaging.utils import NormalizedName
 from packaging.version import Version
-
-from .lazy_dataclass import dataclass
 
 
 class Effect(StrEnum):

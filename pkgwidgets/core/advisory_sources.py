@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
@@ -13,7 +14,6 @@ from packaging.version import Version
 from .advisories import Advisory
 from .errors import PkgwidgetsError
 from .events import Event
-from .lazy_dataclass import dataclass
 
 Report = Callable[[Event], None]
 """Gets an event per step, as `core/interfaces.py` describes it."""

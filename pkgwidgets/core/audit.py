@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from .advisories import SEVERITIES, Effect
-from .lazy_dataclass import dataclass
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

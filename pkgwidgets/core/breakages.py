@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Self
 
 from packaging.utils import NormalizedName, canonicalize_name
@@ -12,7 +13,6 @@ from packaging.version import InvalidVersion, Version
 
 from .error_json import error_from_json
 from .errors import ReleasesAtFault
-from .lazy_dataclass import dataclass
 from .transactions import UNCHANGED_OUTCOMES, Transaction
 
 _TEXT = re.compile(r"(\S+)==(\S+) (?:breaks (\S+)==(\S+)|cannot be installed): (.*)", re.DOTALL)

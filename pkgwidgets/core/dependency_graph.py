@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from packaging.markers import UndefinedComparison, UndefinedEnvironmentName
@@ -13,7 +13,6 @@ from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
 from .environment import Distribution, Unreadable
-from .lazy_dataclass import dataclass
 from .plans import Change
 from .requirement_text import UnknownRequirement, read_old_requirement, read_requirement
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -11,8 +11,6 @@ from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
 from pkgwidgets.core.origins import ORIGIN_REASONS, Origin
-
-from .lazy_dataclass import dataclass
 
 DIRECT_URL = "direct_url.json"
 """The dist-info file with the origin of a distribution that is not from an index (PEP 610)."""

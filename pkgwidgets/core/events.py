@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from packaging.utils import NormalizedName
 
-from .lazy_dataclass import dataclass
 from .packages import PackageInfo
 
 

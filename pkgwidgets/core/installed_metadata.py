@@ -7,6 +7,7 @@ if one requirement is unmet already. It takes this in its place.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 
 from packaging.requirements import Requirement
 from packaging.utils import NormalizedName, canonicalize_name
@@ -21,7 +22,6 @@ from .dependency_graph import (
     without_marker,
 )
 from .environment import Distribution
-from .lazy_dataclass import dataclass
 from .requirement_text import read_requirement
 
 

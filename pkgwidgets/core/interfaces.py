@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -21,7 +21,6 @@ from .index_query import IndexQuery
 from .installed_metadata import InstalledMetadata
 from .kernels import Kernel, WritableKernel
 from .last_check import LastCheck, NoLastCheck
-from .lazy_dataclass import dataclass
 from .limits import NO_LIMITS, Limits, no_limits
 from .plans import Plan
 from .policy import NO_POLICY, Policy

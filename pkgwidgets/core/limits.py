@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from packaging.requirements import Requirement
 from packaging.utils import NormalizedName, canonicalize_name
@@ -15,7 +15,6 @@ from packaging.version import InvalidVersion, Version
 
 from .dependency_graph import ActiveRequirements, parse_requirement
 from .environment import Distribution
-from .lazy_dataclass import dataclass
 
 ALL = ":all:"
 """uv's and pip's name for all projects."""

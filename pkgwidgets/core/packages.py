@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -11,7 +11,6 @@ from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
 from .html_repr import HtmlRepr
-from .lazy_dataclass import dataclass
 from .origins import Origin
 from .project_links import find_change_log
 from .text import lower_first

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -17,7 +17,6 @@ from .deprecation import renamed_attribute
 from .hold_changes import HoldChange
 from .html_repr import HtmlRepr
 from .kernels import Kernel, Restart
-from .lazy_dataclass import dataclass
 from .text import join_names
 from .versions import version_text
 

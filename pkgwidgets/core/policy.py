@@ -6,7 +6,7 @@ They are kept in `pkgwidgets.toml` in the root folder of the environment; `polic
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -15,7 +15,6 @@ from packaging.utils import NormalizedName, canonicalize_name
 
 from .durations import format_duration
 from .html_repr import HtmlRepr
-from .lazy_dataclass import dataclass
 from .limits import Limit, Limits
 from .releases import Release
 from .text import escape_hidden, format_day

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
-
-from .lazy_dataclass import dataclass
 
 BYTECODE_FOLDER = ".bytecode"
 """The folder in a stage for the bytecode that its import check compiles; it is not installed."""

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import overload
 
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from .lazy_dataclass import dataclass
 from .text import escape_hidden
 
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from .kernels import Restart
-from .lazy_dataclass import dataclass
 from .plans import Change, ChangeKind
 from .versions import version_text
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
@@ -9,7 +10,6 @@ from packaging.utils import NormalizedName
 
 from .hold_changes import HoldChange
 from .html_repr import HtmlRepr
-from .lazy_dataclass import dataclass
 from .plans import Change, HeldBack, Plan
 
 _PROCESS_TEXTS = {

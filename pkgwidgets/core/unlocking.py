@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from packaging.utils import NormalizedName
 
-from .lazy_dataclass import dataclass
 from .text import count_noun, shorten_names
 
 

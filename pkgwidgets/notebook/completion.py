@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import get_args
 
 from pkgwidgets.commands import grammar
-from pkgwidgets.core.lazy_dataclass import dataclass
 from pkgwidgets.core.plans import AllowPolicy, StepLimit
 
 Words = Sequence[str]

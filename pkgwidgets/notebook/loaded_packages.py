@@ -6,6 +6,7 @@ import sys
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -19,7 +20,6 @@ from pkgwidgets.connect import file_owners, mapped_libraries, process_start
 from pkgwidgets.core import dependency_graph
 from pkgwidgets.core.environment import Distribution
 from pkgwidgets.core.interfaces import Backend
-from pkgwidgets.core.lazy_dataclass import dataclass
 from pkgwidgets.core.restart import LoadedPackage, is_library
 
 from .deprecations import SeenDeprecation, seen_deprecations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,6 @@ from typing import Any
 from pkgwidgets.analysis.name_usage import Cell, Unknown
 from pkgwidgets.connect import read_notebook
 from pkgwidgets.core.errors import InvalidRequest
-from pkgwidgets.core.lazy_dataclass import dataclass
 
 from .loaded_packages import search_folders
 

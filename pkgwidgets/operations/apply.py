@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -30,7 +30,6 @@ from pkgwidgets.core.errors import (
 from pkgwidgets.core.events import Event, Stage
 from pkgwidgets.core.history import save_points_to_keep
 from pkgwidgets.core.interfaces import Backend, Report, no_report
-from pkgwidgets.core.lazy_dataclass import dataclass
 from pkgwidgets.core.plans import Plan
 from pkgwidgets.core.preparations import ImportResult
 from pkgwidgets.core.redaction import redact

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -18,7 +18,6 @@ from pkgwidgets.core import dependency_graph
 from pkgwidgets.core.environment import Distribution, Unreadable
 from pkgwidgets.core.errors import NotebookUntried
 from pkgwidgets.core.interfaces import Backend, Report, no_report
-from pkgwidgets.core.lazy_dataclass import dataclass
 from pkgwidgets.core.plans import Change, HeldBack, Plan, StepLimit
 from pkgwidgets.core.text import capitalize_first, join_names
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from packaging.utils import NormalizedName
@@ -11,7 +12,6 @@ from packaging.version import Version
 from pkgwidgets.core.advisories import Advisory, AdvisoryGroup, group_by_alias
 from pkgwidgets.core.advisory_sources import AdvisoryAnswer, AdvisoryResult, AdvisorySource
 from pkgwidgets.core.interfaces import Report
-from pkgwidgets.core.lazy_dataclass import dataclass
 from pkgwidgets.core.text import format_age
 
 _OLD = timedelta(days=30)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from weakref import WeakKeyDictionary
@@ -18,7 +18,6 @@ from pkgwidgets.core.errors import PkgwidgetsError
 from pkgwidgets.core.failed_changes import failure_notes
 from pkgwidgets.core.history import committed
 from pkgwidgets.core.interfaces import Backend, Environment, ProjectResult
-from pkgwidgets.core.lazy_dataclass import dataclass
 from pkgwidgets.core.limits import NO_LIMITS, Limits, without_repeats
 from pkgwidgets.core.packages import PackageInfo, PackageStatus, VersionStep
 from pkgwidgets.core.plans import ChangeKind

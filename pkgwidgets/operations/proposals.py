@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from packaging.utils import NormalizedName
 
 from pkgwidgets.core.errors import EnvironmentRefused, PlanImpossible
 from pkgwidgets.core.events import Event, Stage
 from pkgwidgets.core.interfaces import Backend, Report
-from pkgwidgets.core.lazy_dataclass import dataclass
 from pkgwidgets.core.plans import Change, HeldBack
 
 from .blocked_version import explain_blocked_version

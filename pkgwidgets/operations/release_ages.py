@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from packaging.utils import NormalizedName
@@ -11,7 +11,6 @@ from packaging.version import Version
 
 from pkgwidgets.core.errors import PkgwidgetsError
 from pkgwidgets.core.interfaces import Backend, ProjectResult
-from pkgwidgets.core.lazy_dataclass import dataclass
 from pkgwidgets.core.limits import Limit
 from pkgwidgets.core.plans import Change
 from pkgwidgets.core.policy import MinimumAge, policy_time

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from packaging.utils import NormalizedName
@@ -15,7 +16,6 @@ from pkgwidgets.core.advisory_sources import AdvisoryAnswer, AdvisorySource
 from pkgwidgets.core.errors import PkgwidgetsError
 from pkgwidgets.core.index_query import IndexQuery
 from pkgwidgets.core.interfaces import Backend, ProjectResult, Report
-from pkgwidgets.core.lazy_dataclass import dataclass
 from pkgwidgets.core.limits import without_repeats
 from pkgwidgets.core.updates import eligible_releases
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from packaging.utils import NormalizedName
@@ -20,7 +20,6 @@ from pkgwidgets.core.errors import (
     StalePlan,
 )
 from pkgwidgets.core.interfaces import Backend
-from pkgwidgets.core.lazy_dataclass import dataclass
 from pkgwidgets.core.limits import Limit, Limits
 from pkgwidgets.core.origins import Origin
 from pkgwidgets.core.plans import Change, HeldBack, Plan

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from packaging.utils import NormalizedName
@@ -12,7 +12,6 @@ from pkgwidgets.core import dependency_graph
 from pkgwidgets.core.breakages import Breakage
 from pkgwidgets.core.events import Event, Stage
 from pkgwidgets.core.interfaces import NEEDS, Backend, Report, is_untried, what_is_needed
-from pkgwidgets.core.lazy_dataclass import dataclass
 from pkgwidgets.core.plans import Plan
 from pkgwidgets.core.preparations import ImportResult
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from html import escape
 
-from pkgwidgets.core.lazy_dataclass import dataclass
 from pkgwidgets.core.text import escape_hidden
 
 

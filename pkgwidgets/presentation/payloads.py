@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from packaging.utils import NormalizedName
@@ -13,7 +14,6 @@ from pkgwidgets.core.event_json import EVENT
 from pkgwidgets.core.events import Event
 from pkgwidgets.core.json_values import JsonShape
 from pkgwidgets.core.kernels import Restart
-from pkgwidgets.core.lazy_dataclass import dataclass
 from pkgwidgets.core.packages import PackageInfo
 from pkgwidgets.core.plan_json import CHANGE, HELD_BACK, HOLD_CHANGE, PLAN_NAMES
 from pkgwidgets.core.plans import Plan

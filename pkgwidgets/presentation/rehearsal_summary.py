@@ -6,11 +6,11 @@ Excerpts of a cell are short, and their hidden characters are spelled out: they 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Literal
 
 from pkgwidgets.analysis.notebook_runs import CellRun
 from pkgwidgets.analysis.run_comparison import ComparedCell, Rehearsal, Verdict
-from pkgwidgets.core.lazy_dataclass import dataclass
 from pkgwidgets.core.text import count_noun, escape_hidden
 
 MAX_CHARACTERS = 4000

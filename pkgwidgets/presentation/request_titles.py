@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from pkgwidgets.core.history import is_undo
-from pkgwidgets.core.lazy_dataclass import dataclass
 from pkgwidgets.core.text import shorten_names
 from pkgwidgets.core.transactions import Transaction, requester_text
 

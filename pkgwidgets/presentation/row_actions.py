@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Literal
 
 from packaging.version import Version
 
-from pkgwidgets.core.lazy_dataclass import dataclass
 from pkgwidgets.core.origins import ORIGIN_REASONS, Origin
 from pkgwidgets.core.packages import PackageInfo, PackageStatus
 from pkgwidgets.core.releases import Release

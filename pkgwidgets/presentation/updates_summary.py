@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
-from pkgwidgets.core.lazy_dataclass import dataclass
 from pkgwidgets.core.text import count_noun
 
 from .html_table import TableStyle, escape_text, html_table

@@ -6,7 +6,7 @@ import asyncio
 import functools
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, cast
 
 from jupyter_server.auth.decorator import authorized
@@ -16,7 +16,6 @@ from tornado.iostream import StreamClosedError
 
 from pkgwidgets.core.errors import InvalidRequest, PkgwidgetsError
 from pkgwidgets.core.interfaces import Backend
-from pkgwidgets.core.lazy_dataclass import dataclass
 from pkgwidgets.presentation.hints import Face
 
 from . import hub_access, payloads, request_body

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -19,7 +19,6 @@ from pkgwidgets.connect import connect, keep_own_code, other_kernels
 from pkgwidgets.core.errors import EnvironmentRefused, InvalidRequest
 from pkgwidgets.core.interfaces import Backend, OtherKernels
 from pkgwidgets.core.kernels import Kernel
-from pkgwidgets.core.lazy_dataclass import dataclass
 from pkgwidgets.core.plans import Plan
 from pkgwidgets.core.restart import restart_from_outside
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from pkgwidgets.core.events import Event
 from pkgwidgets.core.interfaces import Backend
-from pkgwidgets.core.lazy_dataclass import dataclass
 from pkgwidgets.core.transactions import Transaction
 from pkgwidgets.operations import transactions as operations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -19,7 +19,6 @@ from pkgwidgets.connect import (
 )
 from pkgwidgets.core import kernel_commands
 from pkgwidgets.core.errors import EnvironmentRefused, shown
-from pkgwidgets.core.lazy_dataclass import dataclass
 
 from .errors import KernelElsewhere
 

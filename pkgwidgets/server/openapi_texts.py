@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from pkgwidgets.core import errors as core_errors
 from pkgwidgets.core.errors import PkgwidgetsError, TransactionError
-from pkgwidgets.core.lazy_dataclass import dataclass
 
 from . import errors as server_errors
 from .errors import RequestRefused

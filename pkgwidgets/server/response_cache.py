@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from pkgwidgets.core.lazy_dataclass import dataclass
 from pkgwidgets.core.packages import PackageInfo
 
 from . import payloads

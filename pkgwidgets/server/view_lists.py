@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from pkgwidgets.core.errors import NoAdvisorySource, PackageNotFound, PkgwidgetsError
 from pkgwidgets.core.interfaces import Backend
-from pkgwidgets.core.lazy_dataclass import dataclass
 from pkgwidgets.core.packages import PackageInfo
 from pkgwidgets.core.text import short_hash
 from pkgwidgets.core.typed_requirement import project_name, strip_command

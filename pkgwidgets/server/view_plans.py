@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -20,7 +20,6 @@ from pkgwidgets.core.errors import (
 from pkgwidgets.core.history import find_transaction, is_undo, undoable
 from pkgwidgets.core.interfaces import Backend
 from pkgwidgets.core.kernels import Kernel, Restart
-from pkgwidgets.core.lazy_dataclass import dataclass
 from pkgwidgets.core.plans import Plan
 from pkgwidgets.core.transactions import Transaction
 from pkgwidgets.core.typed_requirement import project_name, strip_command

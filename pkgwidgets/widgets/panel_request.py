@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from pkgwidgets.core.interfaces import Report
-from pkgwidgets.core.lazy_dataclass import dataclass
 from pkgwidgets.core.names import checked_requirement
 from pkgwidgets.core.plans import AllowPolicy, Plan, StepLimit
 from pkgwidgets.core.transactions import Transaction

@@ -6,14 +6,13 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from time import time
 
 import platformdirs
 from packaging.utils import NormalizedName
 from packaging.version import Version
-
-from pkgwidgets.core.lazy_dataclass import dataclass
 
 _FORMAT_VERSION = 1
 _TABLES = """

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from time import monotonic, time
@@ -27,7 +27,6 @@ from pkgwidgets.core.advisory_sources import AdvisoryAnswer, AdvisoryResult
 from pkgwidgets.core.errors import AdvisoriesUnavailable
 from pkgwidgets.core.events import Event, Stage
 from pkgwidgets.core.interfaces import Report, no_report
-from pkgwidgets.core.lazy_dataclass import dataclass
 from pkgwidgets.core.text import format_age
 
 from .answer_cache import AnswerCache, CachedAnswer

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from math import inf
 from pathlib import Path
 from threading import Lock
@@ -12,7 +12,6 @@ from urllib.parse import urlsplit
 from pkgwidgets.backends.http.network_settings import NetworkSettings
 from pkgwidgets.backends.index.index_limits import IndexLimits
 from pkgwidgets.core.errors import InvalidRequest
-from pkgwidgets.core.lazy_dataclass import dataclass
 from pkgwidgets.core.redaction import without_credentials
 
 from . import pip_config, uv_config

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pkgwidgets.backends.http.network_settings import NetworkSettings
-from pkgwidgets.core.lazy_dataclass import dataclass
 from pkgwidgets.core.redaction import redact, without_credentials
 
 ALL = "unsafe-best-match"

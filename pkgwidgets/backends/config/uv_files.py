@@ -9,10 +9,9 @@ import os
 import tempfile
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-from pkgwidgets.core.lazy_dataclass import dataclass
 
 Table = Mapping[str, Any]
 TRUE = frozenset({"1", "true", "t", "yes", "y", "on"})

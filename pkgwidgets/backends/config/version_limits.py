@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from packaging.utils import canonicalize_name
 
 from pkgwidgets.core.errors import IndexUnavailable
-from pkgwidgets.core.lazy_dataclass import dataclass
 from pkgwidgets.core.limits import ALL, DeclaredMetadata, Limit, Limits
 from pkgwidgets.core.redaction import redact
 

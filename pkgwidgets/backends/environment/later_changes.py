@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from pkgwidgets.core.environment import Distribution
 from pkgwidgets.core.interfaces import REINSTALLED
-from pkgwidgets.core.lazy_dataclass import dataclass
 from pkgwidgets.core.text import shorten_names
 
 from . import record

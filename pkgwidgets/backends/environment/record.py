@@ -9,11 +9,11 @@ import os
 import re
 import stat
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from pkgwidgets.backends.store import filesystem
 from pkgwidgets.backends.store.rewrite import rewrite
-from pkgwidgets.core.lazy_dataclass import dataclass
 
 from .parsed_files import ParsedFiles
 from .search_path import EXECUTED_LINES

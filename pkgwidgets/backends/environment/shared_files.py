@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from packaging.utils import NormalizedName
@@ -11,7 +12,6 @@ from packaging.utils import NormalizedName
 from pkgwidgets.backends.store import filesystem
 from pkgwidgets.core.dependency_graph import Installed
 from pkgwidgets.core.interfaces import Environment
-from pkgwidgets.core.lazy_dataclass import dataclass
 
 from . import file_effects, record
 

@@ -10,14 +10,13 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import monotonic
 
 from pkgwidgets.backends.store import filesystem
 from pkgwidgets.core.event_json import EVENT
 from pkgwidgets.core.events import Event
-from pkgwidgets.core.lazy_dataclass import dataclass
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

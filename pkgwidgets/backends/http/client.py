@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from math import inf
 from time import monotonic, sleep
@@ -18,8 +19,6 @@ from requests.utils import DEFAULT_CA_BUNDLE_PATH, should_bypass_proxies
 from urllib3.connection import HTTPSConnection
 from urllib3.exceptions import HTTPError
 from urllib3.util.ssl_ import create_urllib3_context
-
-from pkgwidgets.core.lazy_dataclass import dataclass
 
 from .circuit_breaker import OPEN_SECONDS, CircuitBreaker
 from .decompression import BrokenArchive

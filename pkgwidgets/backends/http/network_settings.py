@@ -6,12 +6,11 @@ import netrc
 import os
 import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from pkgwidgets.backends.processes import process
-from pkgwidgets.core.lazy_dataclass import dataclass
 
 _KEYRING_SECONDS = 60.0
 """The limit for `keyring`, which may ask the user to unlock it."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from time import monotonic
 from typing import Any
 
 import urllib3
 
-from pkgwidgets.core.lazy_dataclass import dataclass
 from pkgwidgets.core.text import format_size
 
 from .decompression import TooLarge

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from math import inf
 from pathlib import Path
 from time import monotonic
@@ -27,7 +27,6 @@ from pkgwidgets.backends.http.status import status_reason
 from pkgwidgets.backends.store.filesystem import os_error_text
 from pkgwidgets.core.compatibility import parse_requires_python
 from pkgwidgets.core.index_query import IndexQuery, StopAt
-from pkgwidgets.core.lazy_dataclass import dataclass
 from pkgwidgets.core.releases import Release, Wheel
 
 from . import project_page, release_parser

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import pwd
 import stat
+from dataclasses import dataclass
 from pathlib import Path
 
 from pkgwidgets.backends.store import ownership
-from pkgwidgets.core.lazy_dataclass import dataclass
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from time import sleep
 
 from pkgwidgets.core import kernel_commands
-from pkgwidgets.core.lazy_dataclass import dataclass
 
 from . import process_info
 

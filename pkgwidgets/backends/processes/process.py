@@ -11,12 +11,12 @@ import sys
 import tempfile
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 from typing import IO, Any
 
 from pkgwidgets.core.errors import EnvironmentRefused
-from pkgwidgets.core.lazy_dataclass import dataclass
 from pkgwidgets.core.redaction import redact
 
 from .account import OWN_ACCOUNT, Account

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import monotonic
@@ -21,7 +22,6 @@ from pkgwidgets.core.interfaces import (
     is_untried,
     no_report,
 )
-from pkgwidgets.core.lazy_dataclass import dataclass
 from pkgwidgets.core.preparations import BYTECODE_FOLDER
 
 from . import bytecode, probes

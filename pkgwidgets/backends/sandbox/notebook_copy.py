@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from pkgwidgets.core.errors import InvalidRequest
-from pkgwidgets.core.lazy_dataclass import dataclass
 from pkgwidgets.core.text import format_size
 
 from .folder_tree import CopyLimits, FolderTree, Tick, TooLarge, copy_tree, list_tree

@@ -12,13 +12,13 @@ import hashlib
 import json
 import secrets
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from time import time
 from typing import Any
 
 from pkgwidgets.backends.store import filesystem, forks, lock, ownership
 from pkgwidgets.core.errors import DiskFailed
-from pkgwidgets.core.lazy_dataclass import dataclass
 from pkgwidgets.core.preparations import ImportResult
 
 _NEW = "new-"

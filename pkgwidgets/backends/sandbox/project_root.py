@@ -6,10 +6,10 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from pkgwidgets.core.errors import InvalidRequest
-from pkgwidgets.core.lazy_dataclass import dataclass
 
 VERSION_CONTROL = frozenset({".git", ".hg", ".svn", ".bzr", ".jj"})
 # The strongest marks first. A repository holds all of its packages, and a notebook may use any.

@@ -6,7 +6,7 @@ import json
 import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,6 @@ from pkgwidgets.core.environment import Interpreter
 from pkgwidgets.core.errors import EnvironmentRefused
 from pkgwidgets.core.events import Event, Stage
 from pkgwidgets.core.interfaces import Report
-from pkgwidgets.core.lazy_dataclass import dataclass
 
 from .folder_tree import CopyLimits
 from .notebook_copy import copy_project

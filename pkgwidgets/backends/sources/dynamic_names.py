@@ -5,9 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import field
-
-from pkgwidgets.core.lazy_dataclass import dataclass
+from dataclasses import dataclass, field
 
 _OTHER_WAYS = re.compile(
     r"^[^#\n]*(?:\bglobals\(\)(?!\[)|\bglobals\(\)\[[^\]]*\] *=|\bsys\.modules\[__name__\]|"

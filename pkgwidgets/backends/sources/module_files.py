@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
-
-from pkgwidgets.core.lazy_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

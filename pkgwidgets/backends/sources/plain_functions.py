@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from pkgwidgets.analysis.api_changes import Parameter
-from pkgwidgets.core.lazy_dataclass import dataclass
 
 
 class PlainFunction:

@@ -6,11 +6,11 @@ import ast
 import builtins
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pkgwidgets.analysis.api_changes import NameState, Parameter, Signature
-from pkgwidgets.core.lazy_dataclass import dataclass
 
 from .module_files import ModuleFinder
 from .module_names import ModuleNames

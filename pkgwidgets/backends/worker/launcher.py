@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,6 @@ from pkgwidgets.core.error_json import error_from_json
 from pkgwidgets.core.errors import DiskFailed, WorkerFailed
 from pkgwidgets.core.events import Event
 from pkgwidgets.core.json_values import JsonShape
-from pkgwidgets.core.lazy_dataclass import dataclass
 from pkgwidgets.core.limits import NO_LIMITS, DeclaredMetadata, Limit, Limits
 from pkgwidgets.core.plan_json import plan_from_json, plan_to_json
 from pkgwidgets.core.plans import Plan
