@@ -16,13 +16,17 @@
 
 The index has the installed release of each project, and those of the third column. Upgrading
 everything at once fails because of harvestscale, and leaves the environment unchanged.
+
+Two more projects are not installed. The newest release of dewcatcher, 1.1.0, is two days old.
+slugtrap is quarantined.
 """
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 from . import package_sources
 from .wheel_builder import BuiltWheel
@@ -164,4 +168,18 @@ WHEELS = (
     _release("coldframe", "2.0.0", "2026-09-14", _FRAME, requires_python=">=4"),
     _release("beanpoles", "1.1.0", "2025-08-25", {"beanpoles.py": package_sources.BEANPOLES}),
 )
-"""Every release on the index."""
+"""Every release of the installed projects on the index."""
+
+QUARANTINED = "slugtrap"
+"""The project whose status on the index is quarantined."""
+
+
+def other_wheels(now: datetime) -> tuple[BuiltWheel, ...]:
+    """Return the releases of the projects that are not installed; the youngest is two days old."""
+    dew = {"dewcatcher.py": package_sources.DEWCATCHER}
+    lately = (now - timedelta(days=2, hours=1)).astimezone(UTC)
+    return (
+        _release("dewcatcher", "1.0.0", "2026-02-02", dew),
+        replace(_release("dewcatcher", "1.1.0", "2026-02-02", dew), uploaded=lately),
+        _release(QUARANTINED, "1.0.0", "2026-05-18", {"slugtrap.py": package_sources.SLUGTRAP}),
+    )

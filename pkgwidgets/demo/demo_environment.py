@@ -10,6 +10,7 @@ import tempfile
 import venv
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
@@ -79,7 +80,9 @@ def start(folder: Path | None = None) -> Demo:
     with ExitStack() as undo:
         folder = _claim_folder(folder)
         undo.callback(_remove, folder)
-        index = undo.enter_context(DemoIndex(catalog.WHEELS))
+        wheels = (*catalog.WHEELS, *catalog.other_wheels(datetime.now(UTC)))
+        index = undo.enter_context(DemoIndex(wheels))
+        index.set_status(catalog.QUARANTINED, "quarantined", "it uploads your seed list")
         scheme = _create_environment(folder / "env")
         python = scheme["scripts"] / "python"
         _configure_advisories(folder / "env", advisories.write_records(folder))

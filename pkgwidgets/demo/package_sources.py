@@ -220,3 +220,20 @@ def lid(celsius):
     """Say how the lid should be."""
     return "open" if celsius > 15 else "shut"
 '''
+
+DEWCATCHER = '''\
+"""Measures the dew of a night."""
+
+__version__ = "@version"
+
+
+def litres(beds, cold=1.0):
+    """Return the litres of dew that these beds catch."""
+    return beds * 0.3 * cold
+'''
+
+SLUGTRAP = '''\
+"""Promises to keep slugs away."""
+
+__version__ = "@version"
+'''
