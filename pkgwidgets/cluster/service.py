@@ -332,9 +332,8 @@ class ClusterService:
     def hold(self, plan: ClusterPlan) -> None:
         """Let only workers join that have the versions of a plan, or get them before they start.
 
-        `apply` does so. A nanny that cannot get them closes, and its log says why: another minor
-        version of Python, no pkgwidgets, or a package that forbids a version. Versions that were
-        held before stay held, unless the plan changes them.
+        `apply` does so. A nanny that cannot get them closes, and its log says why. Versions that
+        were held before stay held, unless the plan changes them.
         """
         with self._transport.exclusive(_LOCK_SECONDS), self._closed_gate() as gate:
             gate.held = plan, [entry.environment for entry in self._survey()]
