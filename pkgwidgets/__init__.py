@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         InstallerUnavailable,
         InstallFailed,
         InvalidRequest,
+        LockUnreadable,
         NoAdvisorySource,
         NotebookUntried,
         OtherVersion,
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from pkgwidgets.core.events import Event, Stage
     from pkgwidgets.core.hold_changes import HoldChange
     from pkgwidgets.core.kernels import Kernel, Restart, Variable
+    from pkgwidgets.core.lock import Export
     from pkgwidgets.core.packages import PackageDependencies, PackageInfo, PackageStatus
     from pkgwidgets.core.plans import Change, HeldBack, Plan
     from pkgwidgets.core.policy import ListedHold
@@ -64,6 +66,7 @@ __all__ = [
     "EnvironmentBusy",
     "EnvironmentRefused",
     "Event",
+    "Export",
     "HeldBack",
     "HoldChange",
     "Impact",
@@ -73,6 +76,7 @@ __all__ = [
     "InvalidRequest",
     "Kernel",
     "ListedHold",
+    "LockUnreadable",
     "NoAdvisorySource",
     "NotebookUntried",
     "OtherVersion",
@@ -118,6 +122,7 @@ _MODULES = {
     "core.events": ("Event", "Stage"),
     "core.hold_changes": ("HoldChange",),
     "core.kernels": ("Kernel", "Restart", "Variable"),
+    "core.lock": ("Export",),
     "core.packages": ("PackageDependencies", "PackageInfo", "PackageStatus"),
     "core.plans": ("Change", "HeldBack", "Plan"),
     "core.policy": ("ListedHold",),

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from pkgwidgets.backends.history.permits import FolderPermits
     from pkgwidgets.backends.index.last_check import FileLastCheck
     from pkgwidgets.backends.index.multi import MultiIndex
+    from pkgwidgets.backends.installer.lock_sources import UvLockSources
     from pkgwidgets.backends.installer.uv import UvInstaller
     from pkgwidgets.backends.processes.kernel_processes import StartedNotebook
     from pkgwidgets.backends.sandbox.import_check import SubprocessImportChecker
@@ -62,6 +63,7 @@ _LATE = (
     "environment.record_files",
     "index.last_check",
     "index.multi",
+    "installer.lock_sources",
     "installer.uv",
     "installer.uv_lock",
     "processes.kernel_processes",
@@ -390,6 +392,11 @@ def _backend(
 
         return UvInstaller(target, sources, lambda: environment.lock_descriptor)
 
+    def lock_sources() -> UvLockSources:
+        from pkgwidgets.backends.installer.lock_sources import UvLockSources
+
+        return UvLockSources(installer())
+
     def save_point(transaction_id: str) -> FolderSavePoint:
         from pkgwidgets.backends.store.savepoint import FolderSavePoint
 
@@ -422,6 +429,7 @@ def _backend(
         last_check=deferred(last_check),
         policy=policy,
         advisories=partial(_advisory_settings, target.prefix, sources),
+        lock_sources=deferred(lock_sources),
     )
 
 

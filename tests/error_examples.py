@@ -19,6 +19,7 @@ from pkgwidgets.core.errors import (
     InstallerUnavailable,
     InstallFailed,
     InvalidRequest,
+    LockUnreadable,
     NoAdvisorySource,
     NotebookUntried,
     OtherVersion,
@@ -42,6 +43,11 @@ from pkgwidgets.core.errors import (
 from pkgwidgets.core.hints import Hint
 
 EXAMPLES: list[tuple[PkgwidgetsError, str, Hint]] = [
+    (
+        LockUnreadable("pylock.toml", "it has no lock-version"),
+        "pylock.toml cannot be used: it has no lock-version.",
+        Hint.UNCHANGED,
+    ),
     (
         PolicyUnreadable(Path("/venv/pkgwidgets.toml"), 3, "Invalid value"),
         "/venv/pkgwidgets.toml, line 3 cannot be used: Invalid value.",

@@ -19,6 +19,7 @@ SERVICE = {
     "check_advisories": "names=None, *, report=None",
     "check_for_updates": "name=None, refresh=False, *, report=None",
     "current_transaction": "",
+    "export": "file_name='pylock.toml', *, report=None",
     "find_notebook": "told=''",
     "follow": "transaction=None, *, report=None",
     "get_package": "name, check_updates=False",

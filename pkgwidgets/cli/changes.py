@@ -18,6 +18,7 @@ from pkgwidgets.core.interfaces import Backend
 from pkgwidgets.core.plans import Plan
 from pkgwidgets.core.transactions import Transaction
 from pkgwidgets.operations import access, undo
+from pkgwidgets.operations import export as export_operation
 from pkgwidgets.operations import holds as holds_of
 from pkgwidgets.operations import transactions as operations
 from pkgwidgets.operations.skip_failing import plan_without_failing
@@ -129,6 +130,18 @@ def audit(request: Request, console: Console) -> int:
     return audit_verb.audit(connect_and_recover(request, console), request, console)
 
 
+def export(request: Request, console: Console) -> int:
+    """Print what is installed as a lock."""
+    backend = connect_and_recover(request, console)
+    with console.reporting() as report:
+        exported = export_operation.export(backend, *request.names, report=report)
+    console.write_json(lambda: {"export": payloads.export(exported)})
+    console.show(exported.text.rstrip("\n"))
+    if not console.json:
+        console.show_message(*(f"{note}." for note in exported.notes))
+    return DONE
+
+
 def history(request: Request, console: Console) -> int:
     """List the transactions, newest first."""
     backend = connect_and_recover(request, console)
@@ -167,6 +180,7 @@ VERBS: dict[str, Verb] = {
     "holds": holds,
     "audit": audit,
     "fix": change,
+    "export": export,
     "history": history,
     "recover": recover,
 }

@@ -272,6 +272,15 @@ def _add_source_option(parser: _Parser) -> None:
     )
 
 
+def _add_export_arguments(parser: _Parser) -> None:
+    parser.add_argument(
+        "names",
+        nargs="*",
+        metavar="FORMAT",
+        help="Format: pylock.toml (the default) or requirements.txt",
+    )
+
+
 def _add_changing_options(parser: _Parser, action: Action, *, allow: bool = True) -> None:
     parser.set_defaults(action=action)
     if allow:
@@ -332,6 +341,7 @@ _ADD_ARGUMENTS = {
     "holds": _add_no_arguments,
     "audit": _add_audit_arguments,
     "fix": _add_fix_arguments,
+    "export": _add_export_arguments,
     "history": _add_no_arguments,
     "undo": _add_undo_arguments,
     "recover": _add_no_arguments,

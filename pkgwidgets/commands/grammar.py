@@ -84,7 +84,10 @@ def _check_request(request: Request) -> None:
         raise InvalidRequest("name", None, reason)
     if request.json and request.sarif:
         raise InvalidRequest("command line", None, "give `--json` or `--sarif`, not both")
-    request.plan_request.check()
+    if request.verb == "export" and len(request.names) > 1:
+        raise InvalidRequest("format", None, "give one format")
+    if request.verb != "export":
+        request.plan_request.check()
 
 
 def _freeze(value: object) -> Any:

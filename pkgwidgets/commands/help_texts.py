@@ -23,6 +23,7 @@ _SUMMARIES = {
     "holds": "List holds, the minimum age, and settings of uv and pip",
     "audit": "List known vulnerabilities, each with the smallest safe version",
     "fix": "Upgrade vulnerable packages, each to its smallest safe version",
+    "export": "Print the installed packages as a lock for uv and pip",
     "history": "List past changes, newest first",
     "undo": "Undo the last change, or an earlier one",
     "recover": "Finish or roll back an interrupted change",
@@ -61,6 +62,9 @@ records. There is no default source. A service gets the names and versions of
 the packages, and only after you named it with --source. The exit code is 4 if a
 vulnerability was found.""",
     "fix": "No package goes further than it must. What has no safe version is named.",
+    "export": """\
+The lock has exact versions, with the hashes of the files on the index. What it
+cannot hold is named on standard error.""",
     "history": """\
 Each change is one transaction. Its id is what the undo command accepts.
 Times are in UTC.""",
@@ -120,6 +124,10 @@ _EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     "fix": (
         ("fix", "Fix all packages that have a safe version"),
         ("fix pillow", "Fix one package"),
+    ),
+    "export": (
+        ("export", "Print a pylock.toml (PEP 751)"),
+        ("export requirements.txt", "Print a requirements file"),
     ),
     "history": (("history", "List past changes"),),
     "undo": (

@@ -11,6 +11,7 @@ PkgwidgetsError
 ├─ InstallerUnavailable  ├─ PlanImpossible        ├─ StillNeeded
 ├─ ResolutionFailed      ├─ NotebookUntried       ├─ PolicyUnreadable
 ├─ NoAdvisorySource      ├─ SourceNotAgreed       ├─ AdvisoriesUnavailable
+├─ LockUnreadable
 └─ TransactionError
    ├─ StalePlan          ├─ StageFailed           ├─ InstallFailed
    ├─ VerificationFailed ├─ Cancelled             ├─ RollbackFailed
@@ -490,6 +491,22 @@ class PolicyUnreadable(PkgwidgetsError):
         """Name the file, its line if that is known, and the reason."""
         line = f", line {self.line}" if self.line else ""
         return f"{self.file}{line} cannot be used: {self.reason.rstrip('.')}."
+
+
+@dataclass(eq=False)
+class LockUnreadable(PkgwidgetsError):
+    """A lock, a requirements file or the lock of a notebook cannot be used. Nothing was done."""
+
+    source: str
+    reason: str
+    code: ClassVar[str] = "lock-unreadable"
+    http_status: ClassVar[int] = 422
+    exit_code: ClassVar[int] = 2
+    default_advice: ClassVar[Hint | None] = Hint.UNCHANGED
+
+    def sentence(self) -> str:
+        """Name the lock and the reason."""
+        return f"{self.source} cannot be used: {self.reason.rstrip('.')}."
 
 
 @dataclass(eq=False)

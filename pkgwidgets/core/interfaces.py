@@ -22,6 +22,7 @@ from .installed_metadata import InstalledMetadata
 from .kernels import Kernel, WritableKernel
 from .last_check import LastCheck, NoLastCheck
 from .limits import NO_LIMITS, Limits, no_limits
+from .lock import LockedFile, LockedSource
 from .plans import Plan
 from .policy import NO_POLICY, Policy
 from .preparations import Preparations
@@ -579,6 +580,35 @@ class NoPolicyFile:
 NO_POLICY_FILE = NoPolicyFile()
 
 
+class LockSources(Protocol):
+    """What a lock needs that no listing has."""
+
+    def files(
+        self, pins: Mapping[NormalizedName, str]
+    ) -> Mapping[NormalizedName, tuple[LockedFile, ...]]:
+        """Return the wheels of exact releases (`pea==1.0`) on the index; omit unknown ones."""
+
+    def origin(self, dist_info: Path) -> LockedSource | None:
+        """Return where a distribution came from that is not of an index; None if unknown."""
+
+
+class NoLockSources:
+    """Knows neither files nor sources."""
+
+    def files(
+        self, pins: Mapping[NormalizedName, str]
+    ) -> Mapping[NormalizedName, tuple[LockedFile, ...]]:
+        """Return no files."""
+        return {}
+
+    def origin(self, dist_info: Path) -> LockedSource | None:
+        """Return no source."""
+        return None
+
+
+NO_LOCK_SOURCES = NoLockSources()
+
+
 def no_writable_kernel() -> WritableKernel | None:
     """Return None: no other kernel is known."""
     return None
@@ -621,3 +651,5 @@ class Backend:
     """The holds and the minimum age. The active holds are among the limits, too."""
     advisories: Callable[[], AdvisorySettings] = NoAdvisorySettings
     """Returns the settings of the sources of advisories."""
+    lock_sources: LockSources = NO_LOCK_SOURCES
+    """Addresses of files and direct URLs, for locks."""

@@ -27,6 +27,7 @@ from pkgwidgets.core.audit import Audit
 from pkgwidgets.core.errors import InvalidRequest, PkgwidgetsError
 from pkgwidgets.core.history import committed
 from pkgwidgets.core.interfaces import no_report
+from pkgwidgets.core.lock import Export
 from pkgwidgets.core.packages import PackageInfo
 from pkgwidgets.core.plans import Plan
 from pkgwidgets.core.policy import ListedHold
@@ -209,6 +210,10 @@ def _list_holds(service: PackageService, request: Request) -> tuple[ListedHold, 
     return service.values.holds()
 
 
+def _export(service: PackageService, request: Request) -> Export:
+    return service.export(*request.names)
+
+
 _VERBS: dict[str, Callable[[PackageService, Request], object]] = {
     "packages": _list_packages,
     "updates": _list_updates,
@@ -223,6 +228,7 @@ _VERBS: dict[str, Callable[[PackageService, Request], object]] = {
     "audit": _audit,
     "fix": _apply_plan,
     "history": _list_history,
+    "export": _export,
 }
 
 
@@ -245,6 +251,10 @@ def _as_frame(request: Request, answer: Any) -> object:
             return None
         case "plan":
             return answer
+        case "export":
+            for note in answer.notes:
+                print(f"{note}.")
+            return answer
         case _:
             return frames.changes(answer) if request.everything else answer
 
@@ -255,6 +265,8 @@ def _as_json(request: Request, answer: Any) -> dict[str, Any]:
             fields: dict[str, Any] = {request.verb: [payloads.package(row) for row in answer]}
         case "plan":
             fields = {"plan": payloads.plan(answer)}
+        case "export":
+            fields = {"export": payloads.export(answer)}
         case "audit":
             fields = {"advisories": [audit_text.payload(row) for row in answer.rows]}
         case "history":

@@ -21,6 +21,7 @@ from pkgwidgets.core.errors import InvalidRequest, PkgwidgetsError
 from pkgwidgets.core.events import Event
 from pkgwidgets.core.interfaces import Report
 from pkgwidgets.core.kernels import Variable
+from pkgwidgets.core.lock import PYLOCK, Export
 from pkgwidgets.core.names import checked_name
 from pkgwidgets.core.packages import PackageDependencies, PackageInfo
 from pkgwidgets.core.plan_arguments import checked_step
@@ -38,6 +39,7 @@ from pkgwidgets.operations import (
     recovery,
     suggestions,
 )
+from pkgwidgets.operations import export as export_operation
 from pkgwidgets.operations import transactions as operations
 from pkgwidgets.operations.dismissal import dismiss_note
 from pkgwidgets.operations.skip_failing import apply_without_failing
@@ -441,6 +443,25 @@ class PackageService:
         audit = self.values.audit(names, sources=sources, report=report)
         with reporting(report) as progress:
             return self._with_restart(fix_planning.plan_fix(self._backend, audit, report=progress))
+
+    def export(self, file_name: str = PYLOCK, *, report: Report | None = None) -> Export:
+        """Return what is installed as a lock: exact versions, with the hashes of their files.
+
+        `file_name` is `pylock.toml` (PEP 751) or `requirements.txt`, for uv and pip. The hashes are
+        those of the index. A package from elsewhere has its URL, with the commit or the hash that
+        its installer recorded (PEP 610). A folder says whether it is editable. `notes` of the
+        result name the packages that are left out, and those without a hash.
+
+        Raises `InvalidRequest` for another format, and `EnvironmentRefused`.
+
+        >>> export = service.export("requirements.txt")
+        >>> export.text.splitlines()[1].split()[0]
+        'allotboard==1.40.0'
+        >>> "lock-version" in str(service.export())
+        True
+        """
+        with reporting(report) as progress:
+            return export_operation.export(self._backend, file_name, report=progress)
 
     def suggest_projects(self, text: str = "", *, limit: int = 20) -> tuple[str, ...]:
         """Return names of projects that begin with a text, for a form that installs.

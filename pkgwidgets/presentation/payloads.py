@@ -14,6 +14,7 @@ from pkgwidgets.core.event_json import EVENT
 from pkgwidgets.core.events import Event
 from pkgwidgets.core.json_values import JsonShape
 from pkgwidgets.core.kernels import Restart
+from pkgwidgets.core.lock import Export
 from pkgwidgets.core.packages import PackageInfo
 from pkgwidgets.core.plan_json import CHANGE, HELD_BACK, HOLD_CHANGE, PLAN_NAMES
 from pkgwidgets.core.plans import Plan
@@ -70,6 +71,11 @@ def error(exception: PkgwidgetsError, face: Face) -> _Json:
 def package(info: PackageInfo) -> _Json:
     """Return a package as JSON: times in ISO 8601 UTC, paths as text, None for unknown values."""
     return PACKAGE.to_json(info)
+
+
+def export(value: Export) -> _Json:
+    """Return a lock as JSON: the name of its file, its text, and what it lacks."""
+    return {"file_name": value.file_name, "text": value.text, "notes": list(value.notes)}
 
 
 def plan(value: Plan) -> _Json:

@@ -11,6 +11,7 @@ from typing import Any
 from jupyter_server.utils import url_path_join
 
 from pkgwidgets.commands.plan_request import ACTIONS
+from pkgwidgets.core.lock import LOCK_FORMATS, PYLOCK
 
 from .openapi_texts import ACCEPTED, DESCRIPTION, PARAMETERS, ROUTES, failures
 from .response_cache import JsonResponse
@@ -23,12 +24,14 @@ from .schemas import (
     PLAN,
     STEP,
     TEXT,
+    TEXTS,
     VERSIONS,
     Schema,
     array_of,
     components,
     optional_object,
     ref,
+    required_object,
     success,
 )
 from .schemas import VERSION as VERSION_TEXT
@@ -106,6 +109,7 @@ def _paths() -> dict[str, Any]:
         **_transaction_paths(),
         **_advisory_paths(),
         **_hold_paths(),
+        **_lock_paths(),
     }
 
 
@@ -171,6 +175,12 @@ def _hold_paths() -> dict[str, Any]:
             "delete": _change("unhold", transaction_answer, unhold_body, name),
         },
     }
+
+
+def _lock_paths() -> dict[str, Any]:
+    schema: Schema = {"enum": list(LOCK_FORMATS), "default": PYLOCK}
+    exported = success(export=required_object(file_name=TEXT, text=TEXT, notes=TEXTS))
+    return {"export": {"get": _operation("export", exported, _query_parameter("format", schema))}}
 
 
 def _change_paths() -> dict[str, Any]:

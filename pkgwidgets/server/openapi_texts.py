@@ -164,6 +164,14 @@ ROUTES = {
         answer="The transaction.",
         permission="execute",
     ),
+    "export": RouteText(
+        summary="Export the installed packages as a lock",
+        details=(
+            "The lock has exact versions and the hashes of the index, for uv and pip. `notes` "
+            "names what the format cannot hold."
+        ),
+        answer="The name and the text of the lock, and what it lacks.",
+    ),
     "plan": RouteText(
         summary="Plan a change, without applying it",
         details=(
@@ -256,6 +264,7 @@ PARAMETERS = {
     "refresh": "Ignore cached answers of the index.",
     "cached": "Do not ask the index: answer the updates that are known from fresh answers.",
     "check_updates": "Ask the index for updates.",
+    "format": "The format: PEP 751, or a requirements file with hashes.",
     "Prefer": "`respond-async` answers 202 with a `Location` at once (RFC 7240).",
     "package": "The name of an installed package, in any spelling.",
     "normalized": "The normalized name of an installed package (PEP 503).",

@@ -439,3 +439,28 @@ def test_broken_file_of_holds_is_named(run: Run, service: PackageService) -> Non
     assert done.returncode == 2
     assert "pkgwidgets.toml, line 1 cannot be used" in done.stderr
     assert run("packages").returncode == 0
+
+
+# --- locks
+
+
+def test_export_prints_the_lock_alone(run: Run, service: PackageService) -> None:
+    done = run("export")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == service.export().text
+    exported = answer(run("export", "requirements.txt", "--json"))["export"]
+    assert exported == {
+        "file_name": "requirements.txt",
+        "text": service.export("requirements.txt").text,
+        "notes": [],
+    }
+    assert run("export", "poetry.lock").returncode == 2
+    assert run("export", "pylock.toml", "requirements.txt").returncode == 2
+
+
+def test_export_says_on_standard_error_what_it_lacks(run: Run, garden: Demo) -> None:
+    garden.index.down = True
+    done = run("export", "requirements.txt")
+    assert done.returncode == 0
+    assert "# seedshelf==1.4.1  (" in done.stdout
+    assert "without a hash" in done.stderr

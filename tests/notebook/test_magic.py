@@ -96,6 +96,15 @@ def test_upgrade_history_and_undo_restore_the_environment(
     assert tree(service.prefix) == before
 
 
+def test_export_returns_the_lock_of_the_service(
+    shell: InteractiveShell, service: PackageService
+) -> None:
+    exported = run_line(shell, "export requirements.txt")
+    assert str(exported) == service.export("requirements.txt").text
+    fields = run_line(shell, "export --json")["export"]
+    assert (fields["file_name"], fields["text"]) == ("pylock.toml", service.export().text)
+
+
 def test_upgrade_without_names_needs_all(shell: InteractiveShell, service: PackageService) -> None:
     with pytest.raises(InvalidRequest, match="`--all` to upgrade all packages"):
         run_line(shell, "upgrade")

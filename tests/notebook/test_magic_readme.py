@@ -40,5 +40,5 @@ def test_readme_magic_cell_runs(
         InteractiveShell.clear_instance()
     assert list(answers.values()) == [
         "NoneType", "DataFrame", "NoneType", "Plan", "Transaction", "Transaction", "Transaction",
-        "Transaction", "Transaction", "DataFrame", "dict", "PackagePanel",
+        "Transaction", "Transaction", "DataFrame", "Export", "dict", "PackagePanel",
     ]  # fmt: skip

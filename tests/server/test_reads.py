@@ -149,3 +149,18 @@ def test_error_has_its_http_status_and_hint(raised: errors.PkgwidgetsError, stat
     assert payload["error"]["code"] == raised.code
     assert payload["error"]["message"] == raised.sentence()
     assert payload["error"]["hint"] == hint_text(raised, Face.REST)
+
+
+async def test_lock_is_exported_in_both_formats(ask: Ask) -> None:
+    answer = await ask("GET", "export")
+    assert answer.status == 200
+    assert answer.json["export"]["file_name"] == "pylock.toml"
+    assert answer.json["export"]["text"].startswith('lock-version = "1.0"\n')
+    answer = await ask("GET", "export?format=requirements.txt")
+    assert "seedshelf==1.4.1 \\\n    --hash=sha256:" in answer.json["export"]["text"]
+    assert answer.json["export"]["notes"] == []
+
+
+async def test_unknown_format_of_a_lock_is_422(ask: Ask) -> None:
+    answer = await ask("GET", "export?format=poetry.lock")
+    assert (answer.status, answer.code) == (422, "invalid-request")

@@ -75,7 +75,7 @@ def test_readme_curl_commands_work(server: ServerProcess, garden: Demo) -> None:
     [block] = examples_in("sh")
     garden.index.withdraw("harvestscale", "3.3.0")
     lines = [line.partition("  #")[0].strip() for line in block.strip().splitlines()]
-    assert len(lines) == 10
+    assert len(lines) == 14
     script = (
         "shopt -s expand_aliases\n" + lines[0] + "\n" + "".join(f"{x}; echo\n" for x in lines[1:])
     )
@@ -83,8 +83,9 @@ def test_readme_curl_commands_work(server: ServerProcess, garden: Demo) -> None:
         ["bash", "-euc", script], env=server.variables, check=True, capture_output=True, text=True
     )
     answers = [json.loads(line) for line in done.stdout.strip().splitlines()]
-    assert [answer["success"] for answer in answers] == [True] * 9, done.stdout
-    installed, one, updates, plan, upgraded, everything, new, uninstalled, history = answers
+    assert [answer["success"] for answer in answers] == [True] * 13, done.stdout
+    installed, one, updates, plan, upgraded, everything, new, uninstalled, *others = answers
+    listed, held, unheld, history, lock = others
     assert len(installed["packages"]) == 11
     assert one["package"]["latest_version"] == "3.1.0"
     assert "raintable" in {result["id"] for result in updates["updates"]}
@@ -93,7 +94,11 @@ def test_readme_curl_commands_work(server: ServerProcess, garden: Demo) -> None:
     assert {result["success"] for result in everything["results"]} == {True}
     assert new["package"]["version"] == "1.2"
     assert uninstalled["transaction"]["changes"][0]["kind"] == "remove"
-    assert len(history["transactions"]) == 4
+    assert listed["holds"] == []
+    assert held["transaction"]["holds"] != []
+    assert unheld["transaction"]["holds"] != []
+    assert len(history["transactions"]) == 6
+    assert "allotboard==1.67.0 \\" in lock["export"]["text"].splitlines()
 
 
 def test_readme_job_and_follow_example_works(server: ServerProcess, garden: Demo) -> None:

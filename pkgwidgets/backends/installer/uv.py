@@ -137,6 +137,19 @@ class UvInstaller:
         names = {canonicalize_name(Requirement(line).name) for line in lines if line}
         return frozenset(names - {canonicalize_name(Requirement(requirement).name)})
 
+    def lock_pins(self, pins: Sequence[str]) -> str:
+        """Return a `pylock.toml` (PEP 751) with all wheels of exact releases, for any platform.
+
+        Nothing is built and no dependency is followed. Raises `PlanImpossible`,
+        `IndexUnavailable`, `ResolutionFailed`.
+        """
+        argv = ["compile", "--quiet", "--no-header", "--format", "pylock.toml", "--universal"]
+        argv += ["--no-deps", *_WHEELS_ONLY, *self._python_option(), "-"]
+        completed = self._run(argv, stdin="\n".join(pins))
+        if completed.returncode != 0:
+            raise self._resolution_error(completed, tuple(pins))
+        return completed.stdout
+
     def _check_limits(self, limits: Limits) -> None:
         """Raise `ResolutionFailed` if a limit could not be read: a plan might not obey it."""
         if limits.problem:

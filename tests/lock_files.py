@@ -1,0 +1,26 @@
+"""Environments and uv, for tests of locks."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import uv
+
+
+def run_uv(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run uv; return its output and its exit code."""
+    argv = [uv.find_uv_bin(), *map(str, arguments)]
+    return subprocess.run(argv, capture_output=True, text=True, check=False)
+
+
+def new_environment(folder: Path) -> Path:
+    """Create an empty environment; return its interpreter."""
+    assert run_uv("venv", "--python", sys.executable, folder).returncode == 0
+    return folder / "bin" / "python"
+
+
+def installed_in(python: Path) -> set[str]:
+    """Return `name==version` of everything that uv finds installed."""
+    return set(run_uv("pip", "freeze", "--python", python).stdout.split())
