@@ -125,7 +125,11 @@ ONLY_IN = {
     "fastmcp": ("agents/annotations.py", "agents/mcp_client.py"),
     "tornado": ("server/",),
     "jupyter_server": ("server/",),
-    "sys.modules": (*SEES_THIS_PROCESS, "backends/worker/code_snapshot.py"),
+    "sys.modules": (
+        *SEES_THIS_PROCESS,
+        "backends/worker/code_snapshot.py",
+        "widgets/shiny_session.py",  # whether this process is an application of Shiny
+    ),
     "sys.prefix": SEES_THIS_PROCESS,
     "sys.path": SEES_THIS_PROCESS,
 }

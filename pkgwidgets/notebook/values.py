@@ -78,6 +78,16 @@ class ServiceValues:
             )
         return self._all_with_loaded(rows)
 
+    def last_check(self) -> tuple[PackageInfo, ...]:
+        """Return the rows of the last check while its answers are fresh, else what is installed.
+
+        The index is not asked.
+
+        >>> len(service.values.last_check())
+        11
+        """
+        return self._all_with_loaded(inventory.last_known(self._backend))
+
     def history(self) -> tuple[Transaction, ...]:
         """Return the transactions, oldest first.
 

@@ -119,6 +119,12 @@ def _report_rows(rows: tuple[PackageInfo, ...], report: Report) -> tuple[Package
     return rows
 
 
+def last_known(backend: Backend) -> tuple[PackageInfo, ...]:
+    """List the packages with the answers of the last check, if these are fresh."""
+    rows = backend.last_check.load(backend.last_check.state())
+    return get_packages(backend) if rows is None else rows
+
+
 def known_updates(backend: Backend) -> tuple[PackageInfo, ...]:
     """List the updates that fresh cached answers of the index show; the index is not asked."""
     installed = backend.environment.distributions()

@@ -10,11 +10,14 @@ import logging
 import threading
 import traceback
 from collections.abc import Callable
+from functools import partial
 
 from pkgwidgets.core.errors import Cancelled, PkgwidgetsError
 from pkgwidgets.core.events import Event
 from pkgwidgets.core.redaction import redact
 from pkgwidgets.presentation.hints import Face, render
+
+from .shiny_session import with_session
 
 Work = Callable[[], None]
 OnFailure = Callable[[str], None]
@@ -55,9 +58,8 @@ class BackgroundJob:
                 return True
             self._idle.clear()
             self._cancelled.clear()
-        threading.Thread(
-            target=self._run, args=(work, on_failure), name="pkgwidgets-panel", daemon=True
-        ).start()
+        run = with_session(partial(self._run, work, on_failure))
+        threading.Thread(target=run, name="pkgwidgets-panel", daemon=True).start()
         return True
 
     def cancel(self) -> None:

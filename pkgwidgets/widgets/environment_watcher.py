@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from functools import partial
 from time import monotonic
+
+from .shiny_session import with_session
 
 
 class EnvironmentWatcher:
@@ -45,9 +48,8 @@ class EnvironmentWatcher:
             self._views[view] = monotonic()
             if not self.is_running or self._stopped.is_set():
                 self._stopped = threading.Event()
-                self._thread = threading.Thread(
-                    target=self._run, args=(self._stopped,), name="pkgwidgets-watch", daemon=True
-                )
+                run = with_session(partial(self._run, self._stopped), flushes=False)
+                self._thread = threading.Thread(target=run, name="pkgwidgets-watch", daemon=True)
                 self._thread.start()
 
     def remove_view(self, view: str) -> None:

@@ -23,6 +23,7 @@ from .environment_watcher import EnvironmentWatcher
 from .history_view import HistoryView
 from .install_form import InstallForm
 from .list_controller import ListController
+from .marimo_display import stack_parts
 from .offer_finder import OfferFinder
 from .package_table import Message
 from .plan_controller import PlanController
@@ -119,12 +120,16 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
     def _repr_mimebundle_(self, **options: Any) -> dict[str, str]:
         """Add static HTML, for front ends and pages without widgets."""
         bundle: dict[str, str] = super()._repr_mimebundle_(**options) or {}
-        return {
-            **bundle,
-            "text/html": package_table_html.package_table_html(
-                self._list_controller.environment_text, self._list_controller.infos
-            ),
-        }
+        controller = self._list_controller
+        # Before it is displayed, the panel has not asked the index.
+        is_checked = bool(self.table.header.get("checked"))
+        infos = controller.infos if is_checked else self.service.values.last_check()
+        html = package_table_html.package_table_html(controller.environment_text, infos)
+        return {**bundle, "text/html": html}
+
+    def _display_(self) -> Any:
+        """Show the panel in marimo, which calls this; no other front end does."""
+        return stack_parts(self.children)
 
     def _parts(self) -> dict[str, ipywidgets.Widget]:
         """Return the views that take clicks, by the names that they have in the page."""

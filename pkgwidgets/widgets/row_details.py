@@ -15,6 +15,7 @@ from pkgwidgets.presentation.table_rows import dependency_fields, is_changeable
 
 from .background import run_safely
 from .package_table import PackageTable
+from .shiny_session import with_session
 
 
 class RowDetailsLoader:
@@ -35,7 +36,8 @@ class RowDetailsLoader:
             if not self._idle.is_set():
                 return
             self._idle.clear()
-        threading.Thread(target=self._run, name="pkgwidgets-opening", daemon=True).start()
+        run = with_session(self._run)
+        threading.Thread(target=run, name="pkgwidgets-opening", daemon=True).start()
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until the queue is empty; return False if `timeout` seconds passed."""

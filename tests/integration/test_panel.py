@@ -75,6 +75,19 @@ def test_mime_bundle_contains_an_html_table(panel: PackagePanel) -> None:
     assert "<td>allotboard</td><td>1.40.0</td>" in bundle["text/html"]
 
 
+def test_html_table_has_the_last_check_though_the_panel_was_not_displayed(
+    service: PackageService, garden: Demo
+) -> None:
+    garden.index.fresh_seconds = 600
+    service.check_for_updates()
+    requests = len(garden.index.requests)
+    panel = PackagePanel(service)
+    row = "<td>seedshelf</td><td>1.4.1</td><td>1.4.2</td>"
+    assert row in panel._repr_mimebundle_()["text/html"]
+    assert len(garden.index.requests) == requests
+    panel.close()
+
+
 def test_index_is_requested_once_when_the_panel_is_displayed(
     service: PackageService, garden: Demo
 ) -> None:
