@@ -6,7 +6,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 
+from packaging.requirements import Requirement
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
@@ -55,15 +57,26 @@ class SafeSteps:
         if suspects:
             self._ask_for_all_versions()
             self._answers = backend.index.releases_of(IndexQuery(tuple(suspects)), report)
-        markers = backend.environment.interpreter.markers
-        versions = dependency_graph.installed_versions(installed)
-        self._settings = self._limits.by_setting(versions, markers)
-        required = dependency_graph.active_requirements(
-            installed, markers, self._limits.requires_of
-        )
-        self._requirements = {**required, **self._settings}
+        self._installed = installed
         self._steps: dict[NormalizedName, SafeStep] = {}
         self._confirmations = Counter[NormalizedName]()
+
+    @cached_property
+    def _settings(self) -> dict[NormalizedName, tuple[Requirement, ...]]:
+        markers = self._backend.environment.interpreter.markers
+        versions = dependency_graph.installed_versions(self._installed)
+        return dict(self._limits.by_setting(versions, markers))
+
+    @cached_property
+    def _requirements_on(
+        self,
+    ) -> Mapping[NormalizedName, Mapping[NormalizedName, Sequence[Requirement]]]:
+        """What limits each project. It takes half of an audit, so only if there is a candidate."""
+        markers = self._backend.environment.interpreter.markers
+        required = dependency_graph.active_requirements(
+            self._installed, markers, self._limits.requires_of
+        )
+        return dependency_graph.reverse_requirements({**required, **self._settings})
 
     def _ask_for_all_versions(self) -> None:
         """Ask for the advisories of every version: later ones may have others."""
@@ -93,10 +106,12 @@ class SafeSteps:
         if self._known[name].failures:
             return SafeStep(problem="so no version is known to be safe")
         blocked_by = ""
-        for version in self._candidates(name, answer):
+        candidates = self._candidates(name, answer)
+        limits = self._requirements_on.get(name, {}) if candidates else {}
+        for version in candidates:
             if not self._is_unaffected(name, version):
                 continue
-            owners = dependency_graph.blockers(name, version, self._requirements)
+            owners = dependency_graph.conflicting(name, version, limits)
             if not owners:
                 return SafeStep(version=version, blocked_by=blocked_by)
             named = without_repeats(owners, self._settings)

@@ -71,6 +71,8 @@ class AnswerCache:
 
     def records(self, modified: Mapping[str, str]) -> Iterator[tuple[str, bytes]]:
         """Yield the cached records that were not modified since, with their ids."""
+        if not modified:
+            return
         with suppress(*_ERRORS), self._database() as database:
             for advisory_id, (time_text, text) in _texts(database, self._source, modified).items():
                 if modified[advisory_id] and modified[advisory_id] == time_text:
@@ -79,6 +81,8 @@ class AnswerCache:
     def put_records(self, records: Mapping[str, tuple[str, bytes]]) -> None:
         """Keep records: for each id when it was modified, and its text."""
         rows = [(self._source, i, when, time(), text) for i, (when, text) in records.items()]
+        if not rows:
+            return
         with suppress(*_ERRORS), self._database() as database:
             database.executemany("insert or replace into records values (?, ?, ?, ?, ?)", rows)
 
@@ -100,6 +104,7 @@ class AnswerCache:
         try:
             database = sqlite3.connect(self._file, timeout=_LOCK_SECONDS)
             with closing(database), database:
+                database.execute("pragma synchronous = off")  # a damaged cache is only dropped
                 database.executescript(_TABLES)
                 yield database
         except sqlite3.DatabaseError as error:
