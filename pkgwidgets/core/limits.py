@@ -69,6 +69,11 @@ class Limits:
     metadata: tuple[DeclaredMetadata, ...] = ()
     remote_files: tuple[tuple[str, str], ...] = ()
     problem: str = ""
+    cutoffs: tuple[Limit, ...] = ()
+    """The upload times after which releases do not count: uv's `exclude-newer`, and that of pip.
+
+    The requirement is the name of a project, or "" for all, then a space and the value.
+    """
 
     @property
     def prefers_lowest(self) -> bool:

@@ -10,7 +10,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import Version
 
 from pkgwidgets.core.dependency_graph import parse_requirement
-from pkgwidgets.core.durations import format_duration
+from pkgwidgets.core.durations import format_duration, parse_duration
 from pkgwidgets.core.environment import Distribution
 from pkgwidgets.core.errors import InvalidRequest, PackageNotFound, StalePlan
 from pkgwidgets.core.history import undone_by
@@ -186,11 +186,22 @@ def _settings(backend: Backend, own: set[tuple[str, str]]) -> Iterator[ListedHol
                 source=limit.setting,
                 reason=reason,
             )
+    for limit in limits.cutoffs:
+        name, _, value = limit.requirement.partition(" ")
+        yield ListedHold(name=name, versions=_cutoff_text(value), source=limit.setting)
     for limit in limits.sources_only:
         name = "" if limit.requirement == ALL else limit.requirement
         yield ListedHold(name=name, versions="no newer one", source=limit.setting)
     if limits.prefers_lowest:
         yield ListedHold(name="", versions="no newer one", source=limits.resolution_setting)
+
+
+def _cutoff_text(value: str) -> str:
+    """Return which releases a cutoff allows."""
+    if value == "any":
+        return "of any age"
+    age = parse_duration(value)
+    return f"uploaded before {value}" if age is None else f"at least {format_duration(age)} old"
 
 
 def _versions_text(requirement: Requirement | None) -> str:

@@ -19,14 +19,16 @@ class IndexSources:
     `indexes` are URLs as written, in the order in which they are asked: extra ones first, the
     default last. `links` are folders and URLs of pages whose files are candidates too. `strategy`
     is uv's name for the search in several indexes. `before` pairs projects with a time in uv's
-    form: later files are not candidates; the project "" stands for all others. `cache` is uv's
-    configured cache folder, or "". URLs may hold credentials; `shown` has none.
+    form: later files are not candidates; the project "" stands for all others. `cutoff_setting` is
+    the name of the setting that has the latter. `cache` is uv's configured cache folder, or "".
+    URLs may hold credentials; `shown` has none.
     """
 
     indexes: tuple[str, ...] = field(repr=False)
     links: tuple[str, ...] = field(default=(), repr=False)
     strategy: str = ""
     before: tuple[tuple[str, str], ...] = ()
+    cutoff_setting: str = "exclude-newer"
     access: NetworkSettings = field(default_factory=NetworkSettings)
     cache: str = ""
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from pkgwidgets.core.errors import IndexUnavailable
 
 from .index_sources import ALL, IndexSources, absolute_index_url
+from .uploaded_prior_to import add_cutoff
 
 _SECTIONS = ("global", "install")
 _TRUE = frozenset({"y", "yes", "t", "true", "on", "1"})
@@ -41,7 +42,7 @@ def pip_sources(base: IndexSources, prefix: Path, default: str) -> IndexSources:
 
 
 def pip_network(base: IndexSources, prefix: Path) -> IndexSources:
-    """Return `base` with pip's network settings."""
+    """Return `base` with pip's network settings and its cutoff."""
     return _add_network_options(base, pip_options(prefix))
 
 
@@ -62,7 +63,7 @@ def _add_network_options(base: IndexSources, options: Mapping[str, str]) -> Inde
         proxies=proxies or access.proxies,
         keyring=access.keyring or options.get("keyring-provider", "").strip() == "subprocess",
     )
-    return replace(base, access=network)
+    return add_cutoff(replace(base, access=network), options)
 
 
 def pip_options(prefix: Path) -> Mapping[str, str]:

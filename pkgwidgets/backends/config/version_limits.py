@@ -17,7 +17,7 @@ from pkgwidgets.core.errors import IndexUnavailable
 from pkgwidgets.core.limits import ALL, DeclaredMetadata, Limit, Limits
 from pkgwidgets.core.redaction import redact
 
-from . import pip_config, requirement_files, uv_config, uv_files
+from . import pip_config, requirement_files, uploaded_prior_to, uv_config, uv_files
 from .uv_files import ConfigFile
 
 _NONE = ":none:"
@@ -68,7 +68,20 @@ def _uv_limits(folder: Path | None) -> Limits:
         metadata=tuple(_declared_metadata(files)),
         remote_files=(*constraints.remote, *overrides.remote, *excludes.remote),
         problem=constraints.problem or overrides.problem or excludes.problem,
+        cutoffs=tuple(_cutoffs(files, here)),
     )
+
+
+def _cutoffs(files: Sequence[ConfigFile], here: Path) -> Iterator[Limit]:
+    cutoff = _Scalar.of("UV_EXCLUDE_NEWER", "exclude-newer", files)
+    if cutoff.value:
+        yield Limit(requirement=f" {cutoff.value}", setting=cutoff.setting(here))
+    for file in files:
+        table = file.settings.get("exclude-newer-package")
+        for name, value in table.items() if isinstance(table, dict) else ():
+            text = "any" if value is False else str(value)
+            setting = f"exclude-newer-package in {_label(file, here)}"
+            yield Limit(requirement=f"{name} {text}", setting=setting)
 
 
 class _Scalar:
@@ -162,6 +175,8 @@ def _add_pip_limits(limits: Limits, options: Mapping[str, str], here: Path) -> L
         if canonicalize_name(name) not in binary
     )
     known = {name for name, _ in limits.prereleases}
+    cutoff = options.get(uploaded_prior_to.OPTION, "")
+    cutoffs = [Limit(requirement=f" {cutoff}", setting=f"pip's uploaded-prior-to {cutoff}")]
     return replace(
         limits,
         constraints=(*limits.constraints, *files.limits),
@@ -169,6 +184,7 @@ def _add_pip_limits(limits: Limits, options: Mapping[str, str], here: Path) -> L
         problem=limits.problem or files.problem,
         sources_only=(*limits.sources_only, *sources_only),
         prereleases=(*limits.prereleases, *(row for row in modes if row[0] not in known)),
+        cutoffs=(*limits.cutoffs, *(cutoffs if cutoff else ())),
     )
 
 

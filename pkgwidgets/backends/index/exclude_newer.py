@@ -17,10 +17,14 @@ _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 class ExcludeNewer:
     """Decides which releases count, from pairs of a project ("" for all) and a cutoff.
 
-    A cutoff that cannot be parsed excludes nothing.
+    `name_for_all` is the setting that has the cutoff of "". A cutoff that cannot be parsed excludes
+    nothing.
     """
 
-    def __init__(self, settings: Iterable[tuple[str, str]]) -> None:
+    def __init__(
+        self, settings: Iterable[tuple[str, str]], name_for_all: str = "exclude-newer"
+    ) -> None:
+        self._name_for_all = name_for_all
         texts: dict[str, str] = {canonicalize_name(name): text for name, text in settings}
         self._texts = texts
         self._cutoffs: Mapping[str, datetime | None] = {
@@ -39,7 +43,8 @@ class ExcludeNewer:
         """Return why none of these releases of a project counts, as a clause; "" if one does."""
         if not releases or any(self.admits(name, release) for release in releases):
             return ""
-        setting = f"exclude-newer ({self._texts.get(name, self._texts.get(''))})"
+        label = "exclude-newer" if name in self._texts else self._name_for_all
+        setting = f"{label} ({self._texts.get(name, self._texts.get(''))})"
         if any(release.uploaded is not None for release in releases):
             return f"{setting} hides all its releases"
         return f"{setting} hides all its releases, because the index gives no upload times"

@@ -78,7 +78,7 @@ class MultiIndex:
 
     @cached_property
     def _exclude_newer(self) -> ExcludeNewer:
-        return ExcludeNewer(self._sources.before)
+        return ExcludeNewer(self._sources.before, self._sources.cutoff_setting)
 
     def _until(self) -> float:
         return self._deadline
