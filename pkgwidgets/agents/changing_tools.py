@@ -5,9 +5,11 @@ from __future__ import annotations
 from functools import partial
 
 from pkgwidgets.commands.plan_request import BackendPlanner, plan_for
-from pkgwidgets.core.interfaces import Backend
+from pkgwidgets.core.errors import EnvironmentBusy
+from pkgwidgets.core.interfaces import Backend, Report
 from pkgwidgets.core.plans import Plan
 from pkgwidgets.core.text import count_noun
+from pkgwidgets.core.transactions import Transaction
 from pkgwidgets.operations import transactions
 from pkgwidgets.server import plan_body
 from pkgwidgets.server.handlers.reads import get_transaction
@@ -34,35 +36,39 @@ async def packages_apply(plan: str) -> Answer:
     backend = await backend_of(kept.kernel)
     await checked_unchanged(backend, plan, kept.plan)
     number = count_noun(len(kept.plan.changes), "package")
-    await ask_user(f"change {number}?", change_lines(kept.plan), "Apply")
-    PLANS.get_read(plan)  # it may have been applied or expired while the user read
-    PLANS.drop(plan)
-    return await _apply(backend, kept.plan)
+    await ask_user(f"Change {number}?", change_lines(kept.plan), "Apply")
+    kept = PLANS.take(plan)  # it may have been applied or expired while the user read
+    try:
+        return await _apply(backend, kept.plan)
+    except EnvironmentBusy:
+        PLANS.keep_again(kept)
+        raise
 
 
 @tool
-async def packages_undo(kernel: str, transaction: str = "last") -> Answer:
-    """Undo a change of a kernel's packages: by default the last one, else by the id of the history.
+async def packages_undo(kernel: str, transaction: str) -> Answer:
+    """Undo a change of a kernel's packages by its id, as packages_apply or packages_history has it.
 
     The user is asked in JupyterLab and may refuse; without an open JupyterLab it is refused. The
     old files are restored. An undo is a change of its own: it is in the history, and can be undone.
     Takes seconds. Afterwards packages_restart tells which kernels must restart.
     """
     backend = await backend_of(kernel)
-    if transaction != "last":
-        await run_in_thread(partial(get_transaction, backend, transaction))
-    request = plan_body.undo(None if transaction == "last" else transaction)
+    await run_in_thread(partial(get_transaction, backend, transaction))
+    request = plan_body.undo(transaction)
     plan = await run(lambda report: plan_for(request, BackendPlanner(backend, report)))
     number = count_noun(len(plan.changes), "package")
-    await ask_user(f"undo a change of {number}?", change_lines(plan), "Undo")
+    await ask_user(f"Undo a change of {number}?", change_lines(plan), "Undo")
     return await _apply(backend, plan)
 
 
 async def _apply(backend: Backend, plan: Plan) -> Answer:
     """Apply a plan in the name of the client, and answer its transaction after its end."""
     agent = f"the agent {mcp_client.client_name()}"
-    started = await run_in_thread(
-        lambda: transactions.start(backend, plan, requested_by=agent),
-    )
-    done = await run(lambda report: transactions.follow(backend, started, report))
+
+    def start_and_follow(report: Report) -> Transaction:
+        started = transactions.start(backend, plan, requested_by=agent)
+        return transactions.follow(backend, started, report)
+
+    done = await run(start_and_follow)
     return {"transaction": transaction_row(done), "next_tool": "packages_restart"}

@@ -28,11 +28,11 @@ class PlanNotRead(PkgwidgetsError):
 
 
 @dataclass(eq=False)
-class AgentRefused(PkgwidgetsError):
-    """The person did not allow it, or could not be asked. Nothing was changed."""
+class NotAllowed(PkgwidgetsError):
+    """The user did not allow it, or could not be asked. Nothing was changed."""
 
     reason: str
-    code: ClassVar[str] = "agent-refused"
+    code: ClassVar[str] = "not-allowed"
     http_status: ClassVar[int] = 403
     default_advice: ClassVar[Hint | None] = Hint.TELL_USER
 

@@ -67,6 +67,16 @@ class KeptPlans:
             raise PlanNotRead(plan_id, len(kept.unread), min(kept.unread))
         return kept
 
+    def take(self, plan_id: str) -> KeptPlan:
+        """Remove a plan whose rows were all read, and return it; raises as `get_read`."""
+        kept = self.get_read(plan_id)
+        self.drop(plan_id)
+        return kept
+
+    def keep_again(self, kept: KeptPlan) -> None:
+        """Keep a plan again that could not be started; its hour goes on."""
+        self._plans[kept.id] = kept
+
     def drop(self, plan_id: str) -> None:
         """Forget a plan: it was applied, or its environment has changed."""
         self._plans.pop(plan_id, None)

@@ -12,13 +12,12 @@ from pkgwidgets.analysis.api_changes import Impact
 from pkgwidgets.analysis.rehearsal_backend import RunLimits
 from pkgwidgets.commands.plan_request import BackendPlanner, plan_for
 from pkgwidgets.connect import rehearsal_backend
+from pkgwidgets.core.errors import InvalidRequest
 from pkgwidgets.core.interfaces import Backend, Report
 from pkgwidgets.core.plans import Change, Plan
-from pkgwidgets.core.text import shorten_names
 from pkgwidgets.notebook import impact, notebook_code
 from pkgwidgets.operations import rehearsal
 from pkgwidgets.operations.snapshot import check_unchanged
-from pkgwidgets.operations.transactions import get_transaction
 from pkgwidgets.presentation.change_text import change_kind, change_reason
 from pkgwidgets.presentation.hints import Face, held_back_text
 from pkgwidgets.presentation.plan_payload import changes_summary
@@ -28,9 +27,11 @@ from pkgwidgets.presentation.rehearsal_summary import (
     summarize,
 )
 from pkgwidgets.server import plan_body
+from pkgwidgets.server.handlers.reads import get_transaction
 from pkgwidgets.server.threads import run_in_thread
 
-from .answers import bounded, page, quoted
+from .answers import bounded, page, quoted, version_text
+from .errors import NotAllowed
 from .kept_plans import KeptPlans
 from .session import (
     Answer,
@@ -45,9 +46,9 @@ from .session import (
 
 PLANS = KeptPlans()
 """The plans that the agents of this server made."""
+_MAX_SECONDS = 3600.0
+"""Seconds of one run of a notebook, at most."""
 _VERDICTS = {True: "needed", False: "not needed", None: "perhaps needed"}
-_allowed_notebooks: set[tuple[Path, str]] = set()
-"""The notebooks that the user allowed to run, with the hashes of their contents."""
 
 
 @tool
@@ -74,11 +75,15 @@ async def packages_plan(
     step of an upgrade; by default there is no limit. `allow` says which other packages may change:
     those that the named ones require ("dependencies", the default), or any ("all").
 
-    Answers the id of the plan, its size in words and whether a kernel must restart. The packages
-    are in packages_read_plan, which must be called next. A plan can be applied once, for an hour
-    after it was made, while its environment has not changed. Takes seconds.
+    Answers the id of the plan and its size in words. The packages are in packages_read_plan, which
+    must be called next; packages_restart tells which kernels must restart. A plan can be applied
+    once, for an hour after it was made, while its environment has not changed. Takes seconds.
     """
-    given = {"upgrade": upgrade, "install": install, "uninstall": uninstall, "fix": fix}
+    given = {"upgrade": _names(upgrade), "install": install, "uninstall": uninstall}
+    given["fix"] = _names(fix)
+    if sum(value is not None for value in given.values()) != 1:
+        reason = "give exactly one of upgrade, install, uninstall and fix"
+        raise InvalidRequest("arguments", None, reason)
     settings = {"version": version, "step": step, "allow": allow}
     fields = {key: value for key, value in {**given, **settings}.items() if value is not None}
     request = plan_body.plan_request(fields)
@@ -91,7 +96,6 @@ async def packages_plan(
         "held_back": len(plan.held_back),
         "summary": changes_summary(plan.changes) if plan else "Nothing to change",
         "download_bytes": plan.download_size,
-        "kernels": await _kernel_rows(backend, plan),
         "next_tool": "packages_read_plan" if plan else "packages_list",
     }
 
@@ -117,7 +121,7 @@ async def packages_impact(plan: str, notebook: str, offset: int = 0) -> Answer:
     packages_rehearse. Read-only; downloads the changed packages, which takes seconds to a minute.
     """
     kept, start = PLANS.get(plan), checked_offset(offset)
-    path, backend = notebook_path(notebook), await backend_of(kept.kernel)
+    path, backend = await notebook_path(notebook), await backend_of(kept.kernel)
 
     def compare(report: Report) -> Sequence[Impact]:
         impact.check_griffe()
@@ -147,13 +151,14 @@ async def packages_rehearse(plan: str, notebook: str, seconds: float = 600.0) ->
     `notebook` is its path in JupyterLab. Packages are not changed, and the notebook runs in a copy
     of its project. But its code runs with the user's permissions: the user is asked in JupyterLab
     and may refuse. It runs several times, because what differs without the plan, too, does not
-    count. `seconds` is the limit of one run; its unfinished cells count as failed. The rows are the
-    cells that differ, each with a `verdict`; `passed` says that none fails or differs.
+    count. `seconds` is the limit of one run; its unfinished cells count as failed. `total` is the
+    number of cells that differ, and the rows are the first of them, each with a `verdict`. `passed`
+    says that none fails or differs.
     """
     kept = PLANS.get(plan)
-    path, backend = notebook_path(notebook), await backend_of(kept.kernel)
-    await _ask_to_run(path, notebook)
-    limits = RunLimits(seconds=float(seconds))
+    limits = RunLimits(seconds=_checked_seconds(seconds))
+    path, backend = await notebook_path(notebook), await backend_of(kept.kernel)
+    await _ask_to_run(path, notebook, kept.plan)
     found = await run(
         lambda report: rehearsal.rehearse(
             backend, rehearsal_backend(backend), kept.plan, [path], limits=limits, report=report
@@ -163,29 +168,37 @@ async def packages_rehearse(plan: str, notebook: str, seconds: float = 600.0) ->
         {
             "cell": cell.number,
             "verdict": cell.verdict.value,
-            "before": quoted(output_excerpts(cell)[0]),
-            "after": quoted(output_excerpts(cell)[1]),
+            "before": quoted(output_excerpts(cell)[0], 100),
+            "after": quoted(output_excerpts(cell)[1], 100),
         }
         for cell in changed_cells(found)
     ]
-    return {"passed": found.passed, "summary": quoted(summarize(found).text), **page(rows)}
+    shown = page(rows)
+    shown.pop("next_offset", None)  # a rehearsal is not kept: the first cells must do
+    return {"passed": found.passed, "summary": quoted(summarize(found).text), **shown}
 
 
 @tool
-async def packages_restart(kernel: str, plan: str = "", transaction: str = "") -> Answer:
+async def packages_restart(
+    kernel: str, plan: str = "", transaction: str = "", offset: int = 0
+) -> Answer:
     """Tell which kernels must restart to use what a plan or a past change installs.
 
     Give the id of a `plan`, or of a `transaction` as packages_apply answers it; without both it is
     the last change. A kernel that has loaded an old version goes on with it until it restarts.
     Read-only, takes a second: nothing is restarted. The restart is the user's to do.
     """
-    backend = await backend_of(kernel)
+    backend, start = await backend_of(kernel), checked_offset(offset)
     if plan:
-        subject = PLANS.get(plan).plan
-    else:
-        last = transaction or await run_in_thread(backend.journal.newest_id)
-        subject = (await run_in_thread(partial(get_transaction, backend, last))).plan
-    return page(await _kernel_rows(backend, subject))
+        kept = PLANS.get(plan)
+        if kept.kernel != kernel:
+            raise InvalidRequest("kernel", kernel, f"the plan is for the kernel {kept.kernel}")
+        return page(await _kernel_rows(backend, kept.plan), start)
+    last = transaction or await run_in_thread(backend.journal.newest_id)
+    if not last:
+        return page(())
+    done = await run_in_thread(partial(get_transaction, backend, last))
+    return page(await _kernel_rows(backend, done.plan), start)
 
 
 def plan_rows(plan: Plan) -> Sequence[Mapping[str, Any]]:
@@ -203,17 +216,16 @@ def plan_rows(plan: Plan) -> Sequence[Mapping[str, Any]]:
     return [*warnings, *map(_change_row, plan.changes), *held_back]
 
 
-def change_lines(plan: Plan, count: int = 12) -> list[str]:
-    """Return what a plan changes, and where, as lines for the user; the requested ones first."""
-    ordered = sorted(plan.changes, key=lambda change: not change.requested)
+def change_lines(plan: Plan) -> list[str]:
+    """Return all that a plan changes, and where, as lines for the user; removals come first."""
+    ordered = sorted(plan.changes, key=lambda change: (change.after is not None, change.name))
     lines = [
         f"{change_kind(change)} {bounded(change.name)}: "
-        f"{change.before or 'none'} → {change.after or 'none'}"
-        for change in ordered[:count]
+        f"{version_text(change.before)} → {version_text(change.after)}"
+        for change in ordered
     ]
-    rest = len(ordered) - count
-    more = [f"and {rest} more"] if rest > 0 else []
-    return [*lines, *more, *plan.warnings, f"In the environment of {plan.python}"]
+    warnings = [bounded(text, 500) for text in plan.warnings]
+    return [*lines, *warnings, f"In the environment of {bounded(str(plan.python), 500)}"]
 
 
 async def checked_unchanged(backend: Backend, plan_id: str, plan: Plan) -> None:
@@ -229,23 +241,41 @@ async def _kernel_rows(backend: Backend, plan: Plan) -> list[dict[str, Any]]:
     kernels = await context().environments.affected_kernels(backend, plan)
     return [
         {
-            "kernel": kernel["id"],
+            "kernel": kernel["id"] or "",
             "name": bounded(kernel["name"]),
             "notebook": bounded(kernel["notebook"] or "", 300),
             "restart": _VERDICTS[kernel["restart"]["needed"]],
             "reason": quoted(kernel["restart"]["reason"]),
         }
-        for kernel in kernels[:20]
+        for kernel in kernels
     ]
 
 
-async def _ask_to_run(path: Path, notebook: str) -> None:
-    """Ask once for each notebook and content whether it may run."""
-    key = (path, await run_in_thread(lambda: hashlib.sha256(path.read_bytes()).hexdigest()))
-    if key not in _allowed_notebooks:
-        line = f"It runs several times in a copy of its folder: {shorten_names([notebook])}"
-        await ask_user("run this notebook to rehearse a plan?", [line], "Run")
-        _allowed_notebooks.add(key)
+async def _ask_to_run(path: Path, notebook: str, plan: Plan) -> None:
+    """Ask whether a notebook may run on the planned packages; raises `NotAllowed`.
+
+    That is also raised if the notebook was changed while the user read the question.
+    """
+    before = await run_in_thread(partial(_file_hash, path))
+    title = f"Run {bounded(notebook, 200)} several times, now and with these packages?"
+    await ask_user(title, change_lines(plan), "Run")
+    if await run_in_thread(partial(_file_hash, path)) != before:
+        raise NotAllowed("The notebook was changed while the user was asked")
+
+
+def _file_hash(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _names(value: list[str] | str | None) -> list[str] | str | None:
+    """Return names as REST takes them: "all", or a list."""
+    return [value] if isinstance(value, str) and value != "all" else value
+
+
+def _checked_seconds(seconds: float) -> float:
+    if not 1 <= seconds <= _MAX_SECONDS:
+        raise InvalidRequest("seconds", seconds, f"give a number from 1 to {_MAX_SECONDS:.0f}")
+    return float(seconds)
 
 
 def _change_row(change: Change) -> Mapping[str, Any]:

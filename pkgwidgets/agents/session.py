@@ -1,4 +1,4 @@
-"""What all tools share: the server, the kernel that is meant, progress, and questions."""
+"""What all tools share: the server, the kernel of a call, progress, and questions."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from pkgwidgets.server.questions import Reply
 from pkgwidgets.server.threads import run_in_thread
 
 from . import answers, mcp_client
-from .errors import AgentRefused, ServerMissing
+from .errors import NotAllowed, ServerMissing
 
 Answer = dict[str, Any]
 Tool = Callable[..., Awaitable[Answer]]
@@ -45,7 +45,7 @@ def tool(function: ToolT) -> ToolT:
         try:
             return await function(**arguments)
         except PkgwidgetsError as error:
-            raise mcp_client.tool_error(answers.failure(error)) from None
+            raise mcp_client.tool_error(answers.failure(error, function.__name__)) from None
 
     return wrapper  # type: ignore[return-value]  # it takes the same arguments
 
@@ -63,6 +63,8 @@ async def backend_of(kernel: str) -> Backend:
 
     Raises `InvalidRequest`, `KernelNotFound`, `KernelElsewhere` and `EnvironmentRefused`.
     """
+    if not kernel:
+        raise InvalidRequest("kernel", kernel, "give the id of a kernel, of packages_kernels")
     environments = context().environments
     is_running = any(running.id == kernel for running in await environments.running_kernels())
     selector = KernelSelector(kernel=kernel) if is_running else KernelSelector(kernelspec=kernel)
@@ -76,16 +78,9 @@ def checked_offset(offset: object) -> int:
     return offset
 
 
-def notebook_path(notebook: str) -> Path:
+async def notebook_path(notebook: str) -> Path:
     """Return the file of a notebook, given below the server's folder; raises `InvalidRequest`."""
-    folder = notebook_folder()
-    if folder is None:
-        raise InvalidRequest("notebook", notebook, "this server's notebooks are not files")
-    with suppress(OSError, ValueError):
-        path = (folder / notebook).resolve()
-        if path.is_relative_to(folder) and path.suffix == ".ipynb" and path.is_file():
-            return path
-    raise InvalidRequest("notebook", notebook, "give the path of a notebook in JupyterLab")
+    return await run_in_thread(lambda: _notebook_path(notebook))
 
 
 async def run(work: Callable[[Report], T]) -> T:
@@ -113,6 +108,12 @@ async def run(work: Callable[[Report], T]) -> T:
         return task.result()
     finally:
         is_cancelled.set()
+        task.add_done_callback(_read_result)  # so that its error is no warning after a cancel
+
+
+def _read_result(task: asyncio.Future[Any]) -> None:
+    if not task.cancelled():
+        task.exception()
 
 
 async def _report_event(event: Event, number: int) -> None:
@@ -126,7 +127,18 @@ async def ask_user(title: str, lines: Sequence[str], accept: str) -> None:
     shared = context()
     if not shared.agents.ask_first:
         return
-    agent = f"The agent {mcp_client.client_name()} asks: {title}"
-    reply = await shared.questions.ask(agent, lines, accept)
+    name = f"The agent's client calls itself: {mcp_client.client_name()}"
+    reply = await shared.questions.ask(title, [*lines, name], accept)
     if reply is not Reply.YES:
-        raise AgentRefused(_REASONS[reply])
+        raise NotAllowed(_REASONS[reply])
+
+
+def _notebook_path(notebook: str) -> Path:
+    folder = notebook_folder()
+    if folder is None:
+        raise InvalidRequest("notebook", notebook, "this server's notebooks are not files")
+    with suppress(OSError, ValueError, RuntimeError):  # RuntimeError: a loop of links
+        path = (folder / notebook).resolve()
+        if path.is_relative_to(folder) and path.suffix == ".ipynb" and path.is_file():
+            return path
+    raise InvalidRequest("notebook", notebook, "give the path of a notebook in JupyterLab")

@@ -145,6 +145,9 @@ _TEXTS: Mapping[Hint, Mapping[Face, str]] = {
     Hint.UNBLOCK_OR_ALTERNATIVE: {
         face: f"{text} Or choose {{alternative}}." for face, text in _UNBLOCK.items()
     },
+    Hint.PLAN_AGAIN: {
+        Face.AGENT: "Nothing was changed. Call `packages_plan` again.",
+    },
     Hint.MAKE_PLAN: {
         Face.AGENT: "Call `packages_plan` again. A plan can be applied once, within an hour.",
     },

@@ -1,4 +1,4 @@
-"""Questions to the people who have JupyterLab open, such as whether an agent may apply a plan.
+"""Questions to the users who have JupyterLab open, such as whether an agent may apply a plan.
 
 An event of the server tells every open page that there is a question; the page reads it, shows it
 and sends the answer. Source: https://jupyter-server.readthedocs.io/en/latest/operators/events.html.
@@ -36,7 +36,7 @@ EVENT_SCHEMA = {
 
 
 class Reply(StrEnum):
-    """What came of a question."""
+    """The outcome of a question."""
 
     YES = "yes"
     NO = "no"
@@ -56,7 +56,7 @@ class Question:
 
 
 @dataclass(slots=True)
-class _Asked:
+class _OpenQuestion:
     question: Question
     shown: asyncio.Event = field(default_factory=asyncio.Event)
     answered: asyncio.Future[bool] = field(
@@ -82,12 +82,12 @@ class Questions:
         self._announce = announce
         self._shown_seconds = shown_seconds
         self._answer_seconds = answer_seconds
-        self._asked: dict[str, _Asked] = {}
+        self._asked: dict[str, _OpenQuestion] = {}
 
     async def ask(self, title: str, lines: Sequence[str] = (), accept: str = "Apply") -> Reply:
-        """Ask, and return what came of it."""
+        """Ask, and return the outcome."""
         question = Question(id=secrets.token_hex(16), title=title, lines=lines, accept=accept)
-        asked = self._asked[question.id] = _Asked(question)
+        asked = self._asked[question.id] = _OpenQuestion(question)
         self._announce({"id": question.id, "state": "asked"})
         try:
             async with asyncio.timeout(self._shown_seconds):

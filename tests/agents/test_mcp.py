@@ -96,7 +96,7 @@ def error_of(answer: dict[str, Any]) -> dict[str, Any]:
 def answer_with(page: Page, label: str) -> None:
     """Choose a button of the question that JupyterLab shows."""
     dialog = page.locator(".jp-Dialog")
-    expect(dialog).to_contain_text("The agent Gardener asks")
+    expect(dialog).to_contain_text("The agent's client calls itself: Gardener")
     dialog.get_by_role("button", name=label).click()
     expect(dialog).to_have_count(0)
 
@@ -133,16 +133,17 @@ def test_upgrade_by_plan_rehearsal_apply_and_undo(
     answer_with(page, "Apply")
     applied = agent.receive()
     assert applied["json"]["transaction"]["outcome"] == "committed"
-    assert applied["json"]["transaction"]["requested_by"] == "the agent Gardener"
+    change = applied["json"]["transaction"]
+    assert change["requested_by"]["quoted"] == "the agent Gardener"
     assert applied["progress"]
     assert version(garden) == "1.4.2"
     agent.call("packages_restart", kernel=kernel)
-    agent.send("packages_undo", kernel=kernel)
+    agent.send("packages_undo", kernel=kernel, transaction=change["id"])
     answer_with(page, "Undo")
     assert agent.receive()["json"]["transaction"]["outcome"] == "committed"
     assert version(garden) == "1.4.1"
     history = agent.call("packages_history", kernel=kernel)["json"]["rows"]
-    assert {row["requested_by"] for row in history} == {"the agent Gardener"}
+    assert {row["requested_by"]["quoted"] for row in history} == {"the agent Gardener"}
     assert max(map(len, agent.transcript)) < 20_000
     compare_with_guide(normalized("\n".join(agent.transcript)))
 
@@ -164,6 +165,7 @@ def normalized(transcript: str) -> str:
         (r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}", "KERNEL"),
         (r"\b[0-9a-f]{32}\b", "PLAN"),
         (r'"(id|undoes)": "[^"]*"', r'"\1": "CHANGE"'),
+        (r'transaction="[^"]*"', 'transaction="CHANGE"'),
         (r"\d{4}-\d\d-\d\dT[0-9:.]+(?:Z|\+00:00)", "TIME"),
         (r'"(download_bytes|size)": \d+', r'"\1": 1000'),
     ):
@@ -179,7 +181,7 @@ def test_user_who_refuses_or_does_not_answer_is_obeyed(
     answer_with(page, "Don’t allow")
     refused = error_of(agent.receive())
     assert (refused["code"], refused["message"]["quoted"]) == (
-        "agent-refused",
+        "not-allowed",
         "The user did not allow it.",
     )
     unanswered = error_of(agent.call("packages_apply", plan=plan))

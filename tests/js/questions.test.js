@@ -7,9 +7,9 @@ import { createAsker, questionNode, questionRoutes } from "../../pkgwidgets/labe
 
 const QUESTION = { id: "q", title: "change 1 package?", lines: ["upgrade pea: 1 → 2"], accept: "Apply" };
 
-function routesWith(questions) {
+function routesWith(questions, { ok = true } = {}) {
   const sent = [];
-  return { sent, find: async (id) => questions.find((question) => question.id === id), send: async (id, body) => void sent.push([id, body]) };
+  return { sent, open: async () => questions, send: async (id, body) => (sent.push([id, body]), { ok }) };
 }
 
 /** A dialog that is answered from outside. */
@@ -17,6 +17,7 @@ function dialogs() {
   const open = [];
   const show = (question) => {
     const dialog = { question, closed: false, close: () => {} };
+    dialog.attached = new Promise((resolve) => (dialog.attach = resolve));
     dialog.answer = new Promise((resolve) => {
       dialog.choose = resolve;
       dialog.close = () => {
@@ -35,11 +36,14 @@ const turn = () => new Promise((resolve) => setTimeout(resolve));
 test("a question is shown once, and its answer is sent", async () => {
   const routes = routesWith([QUESTION]);
   const { open, show } = dialogs();
-  const onEvent = createAsker(routes, show);
+  const { onEvent } = createAsker(routes, show);
   const asked = onEvent({ id: "q", state: "asked" });
   await turn();
   await onEvent({ id: "q", state: "asked" });
   assert.equal(open.length, 1);
+  assert.deepEqual(routes.sent, []); // another dialog is in front of it
+  open[0].attach();
+  await turn();
   assert.deepEqual(routes.sent, [["q", { shown: true }]]);
   open[0].choose(true);
   await asked;
@@ -49,7 +53,7 @@ test("a question is shown once, and its answer is sent", async () => {
 test("a refusal is sent, too", async () => {
   const routes = routesWith([QUESTION]);
   const { open, show } = dialogs();
-  const asked = createAsker(routes, show)({ id: "q", state: "asked" });
+  const asked = createAsker(routes, show).showOpen();
   await turn();
   open[0].choose(false);
   await asked;
@@ -59,19 +63,33 @@ test("a refusal is sent, too", async () => {
 test("a question that ended elsewhere closes without an answer", async () => {
   const routes = routesWith([QUESTION]);
   const { open, show } = dialogs();
-  const onEvent = createAsker(routes, show);
+  const { onEvent, showOpen } = createAsker(routes, show);
   const asked = onEvent({ id: "q", state: "asked" });
+  await turn();
+  open[0].attach();
   await turn();
   await onEvent({ id: "q", state: "ended" });
   await asked;
   assert.equal(open[0].closed, true);
   assert.deepEqual(routes.sent, [["q", { shown: true }]]);
+  await showOpen(); // an answer of the server that is older than the end
+  assert.equal(open.length, 1);
+});
+
+test("a question that ended before it was seen is closed", async () => {
+  const routes = routesWith([QUESTION], { ok: false });
+  const { open, show } = dialogs();
+  const asked = createAsker(routes, show).showOpen();
+  await turn();
+  open[0].attach();
+  await asked;
+  assert.equal(open[0].closed, true);
 });
 
 test("a question that is not open any more is not shown", async () => {
   const routes = routesWith([]);
   const { open, show } = dialogs();
-  await createAsker(routes, show)({ id: "q", state: "asked" });
+  await createAsker(routes, show).onEvent({ id: "q", state: "asked" });
   assert.deepEqual([open.length, routes.sent.length], [0, 0]);
 });
 
@@ -86,7 +104,7 @@ test("the routes carry the token and the XSRF cookie", async () => {
   document.cookie = "a=1; _xsrf=2|x";
   const ask = async (url, options) => (requests.push([url, options]), { ok: true, json: async () => ({ questions: [QUESTION] }) });
   const routes = questionRoutes({ baseUrl: "http://host/base/", token: "t" }, ask);
-  assert.deepEqual(await routes.find("q"), QUESTION);
+  assert.deepEqual(await routes.open(), [QUESTION]);
   await routes.send("q", { answer: true });
   assert.deepEqual(requests.map(([url]) => url), ["http://host/base/pkgwidgets/views/questions", "http://host/base/pkgwidgets/views/questions/q"]);
   const { method, headers, body } = requests[1][1];

@@ -29,6 +29,7 @@ from pkgwidgets.agents.reading_tools import (
     packages_list,
     packages_updates,
 )
+from pkgwidgets.backends.store.lock import hold_lock
 from pkgwidgets.demo import Demo
 from pkgwidgets.demo.wheel_builder import BuiltWheel
 from pkgwidgets.server.base_handler import SETTINGS_KEY
@@ -107,23 +108,25 @@ async def test_plan_that_was_read_and_allowed_is_applied_and_undone(
         applied = await packages_apply(plan=planned["plan"])
         assert applied["transaction"]["outcome"] == "committed"
         assert version(default_garden) == "1.4.2"
-        undone = await packages_undo(kernel="garden")
+        undone = await packages_undo(kernel="garden", transaction=applied["transaction"]["id"])
     assert undone["transaction"]["outcome"] == "committed"
     assert version(default_garden) == "1.4.1"
     assert asked == [
         (
-            "The agent unnamed asks: change 1 package?",
+            "Change 1 package?",
             "upgrade seedshelf: 1.4.1 → 1.4.2",
             f"In the environment of {default_garden.python}",
+            "The agent's client calls itself: unnamed",
         ),
         (
-            "The agent unnamed asks: undo a change of 1 package?",
+            "Undo a change of 1 package?",
             "downgrade seedshelf: 1.4.2 → 1.4.1",
             f"In the environment of {default_garden.python}",
+            "The agent's client calls itself: unnamed",
         ),
     ]
     history = (await packages_history(kernel="garden"))["rows"]
-    assert [row["requested_by"] for row in history] == ["the agent unnamed"] * 2
+    assert [row["requested_by"]["quoted"] for row in history] == ["the agent unnamed"] * 2
     again = await refusal(packages_apply(plan=planned["plan"]))
     assert (again["code"], again["next_tool"]) == ("plan-not-found", "packages_plan")
 
@@ -159,7 +162,7 @@ async def test_user_who_refuses_is_obeyed(default_garden: Demo, questions: Quest
     await read_plan(planned["plan"])
     async with user_who_says(False, questions) as asked:
         error = await refusal(packages_apply(plan=planned["plan"]))
-    assert (error["code"], len(asked)) == ("agent-refused", 1)
+    assert (error["code"], len(asked)) == ("not-allowed", 1)
     assert error["message"] == {"quoted": "The user did not allow it."}
     assert version(default_garden) == "1.4.1"
     assert (await packages_history(kernel="garden"))["rows"] == []
@@ -242,15 +245,64 @@ async def test_impact_and_rehearsal_of_a_notebook(
         (1, "seedshelf.sow", "none")
     ]
     refused = await refusal(packages_rehearse(plan=planned["plan"], notebook="bed.ipynb"))
-    assert refused["code"] == "agent-refused"
+    assert refused["code"] == "not-allowed"
     async with user_who_says(True, questions) as asked:
-        for _ in range(2):  # the user is asked once for a notebook that does not change
-            rehearsed = await packages_rehearse(plan=planned["plan"], notebook="bed.ipynb")
-            assert (rehearsed["passed"], rehearsed["rows"]) == (True, [])
-    assert len(asked) == 1
+        rehearsed = await packages_rehearse(plan=planned["plan"], notebook="bed.ipynb")
+    assert (rehearsed["passed"], rehearsed["rows"]) == (True, [])
+    assert asked[0][:2] == (
+        "Run bed.ipynb several times, now and with these packages?",
+        "upgrade seedshelf: 1.4.1 → 1.4.2",
+    )
+    for seconds in (0, -1, float("nan"), 1e9):
+        error = await refusal(
+            packages_rehearse(plan=planned["plan"], notebook="bed.ipynb", seconds=seconds)
+        )
+        assert (error["code"], error["next_tool"]) == ("invalid-request", "packages_rehearse")
     for outside in ("../bed.ipynb", "/etc/hostname", "missing.ipynb", "\0.ipynb"):
         error = await refusal(packages_impact(plan=planned["plan"], notebook=outside))
         assert (error["code"], outside) == ("invalid-request", outside)
+
+
+async def test_notebook_that_changes_while_the_user_is_asked_is_not_run(
+    default_garden: Demo, questions: Questions, jp_root_dir: Any
+) -> None:
+    path = write_notebook(jp_root_dir / "bed.ipynb", "1")
+    planned = await packages_plan(kernel="garden", upgrade=["seedshelf"])
+    rehearsing = asyncio.ensure_future(
+        packages_rehearse(plan=planned["plan"], notebook="bed.ipynb")
+    )
+    while not questions.open():
+        await asyncio.sleep(0.01)
+    write_notebook(path, "print('other code')")
+    questions.answer(questions.open()[0].id, True)
+    error = await refusal(rehearsing)
+    assert (error["code"], error["next_tool"]) == ("not-allowed", "packages_impact")
+
+
+async def test_arguments_of_a_plan_are_checked(default_garden: Demo, questions: Questions) -> None:
+    wrong: list[dict[str, Any]] = [
+        {},
+        {"upgrade": "all", "fix": "all"},
+        {"upgrade": ["not a name!"]},
+    ]
+    for arguments in wrong:
+        error = await refusal(packages_plan(kernel="garden", **arguments))
+        assert (error["code"], error["next_tool"]) == ("invalid-request", "packages_plan")
+    one = await packages_plan(kernel="garden", upgrade="seedshelf")
+    assert one["changes"] == 1
+    missing = await refusal(packages_plan(kernel="garden", install="no-such-plant"))
+    assert (missing["code"], missing["next_tool"]) == ("project-not-found", "packages_plan")
+
+
+async def test_busy_environment_keeps_the_plan(default_garden: Demo, questions: Questions) -> None:
+    planned = await packages_plan(kernel="garden", upgrade=["seedshelf"])
+    await read_plan(planned["plan"])
+    async with user_who_says(True, questions):
+        with hold_lock(default_garden.python.parents[1] / ".pkgwidgets", "another change"):
+            error = await refusal(packages_apply(plan=planned["plan"]))
+            assert (error["code"], error["next_tool"]) == ("environment-busy", "packages_history")
+        applied = await packages_apply(plan=planned["plan"])
+    assert applied["transaction"]["outcome"] == "committed"
 
 
 async def test_texts_of_packages_are_quoted(

@@ -11,7 +11,7 @@ import pytest
 from error_examples import EXAMPLES
 
 import pkgwidgets
-from pkgwidgets.agents.errors import AgentRefused, PlanNotRead, ServerMissing
+from pkgwidgets.agents.errors import NotAllowed, PlanNotRead, ServerMissing
 from pkgwidgets.agents.tools import tool_paths
 from pkgwidgets.core import errors
 from pkgwidgets.core.errors import (
@@ -52,7 +52,7 @@ SERVER: list[tuple[PkgwidgetsError, Hint | None]] = [
     (TransactionNotFound("t"), Hint.LIST_TRANSACTIONS),
     (QuestionNotFound("q"), None),
     (PlanNotRead("p", 2, 1), Hint.READ_PLAN),
-    (AgentRefused("no"), Hint.TELL_USER),
+    (NotAllowed("no"), Hint.TELL_USER),
     (ServerMissing(), Hint.ENABLE_SERVER),
     (RequestRefused(403, "no"), Hint.AUTHENTICATE),
     (RequestRefused(403, "no", ("access:servers!server=a/",)), Hint.GET_SCOPE),

@@ -64,13 +64,18 @@ export async function createPlugin(scope) {
 const QUESTION = "https://pkgwidgets.invalid/events/question";
 
 /** Asks the user what an agent asks, such as whether it may apply a plan. */
-function listenForQuestions({ serviceManager }, scope) {
-  let asking;
+function listenForQuestions({ serviceManager, restored }, scope) {
+  let dialogs;
+  const load = () => {
+    dialogs ??= import("./questions.js").then(({ createDialogs }) => createDialogs(scope, serviceManager.serverSettings));
+    dialogs.catch(() => (dialogs = undefined)); // the next event tries again
+    return dialogs;
+  };
   serviceManager.events?.stream.connect(async (_, event) => {
-    if (event.schema_id !== QUESTION) return;
-    asking ??= import("./questions.js").then(({ askUser }) => askUser(scope, serviceManager.serverSettings));
-    (await asking)(event);
+    if (event.schema_id === QUESTION) (await load()).onEvent(event);
   });
+  // A question may have been open before this page was.
+  restored?.then(load).then(({ showOpen }) => showOpen()).catch(() => {});
 }
 
 function activate({ app, tracker, palette, restorer, icon, lumino, scope, registry }) {

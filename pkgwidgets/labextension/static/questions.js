@@ -16,10 +16,10 @@ export function questionRoutes({ baseUrl, token }, ask = fetch) {
   };
   const url = (path) => routeUrl({ baseUrl }, path);
   return {
-    async find(id) {
+    async open() {
       const response = await ask(url("views/questions"), { headers, credentials: "same-origin" });
       const { questions = [] } = response.ok ? await response.json() : {};
-      return questions.find((question) => question.id === id);
+      return questions;
     },
     send: (id, body) =>
       ask(url(`views/questions/${id}`), { method: "POST", headers, credentials: "same-origin", body: JSON.stringify(body) }),
@@ -30,7 +30,7 @@ export function questionRoutes({ baseUrl, token }, ask = fetch) {
 export function questionNode({ title, lines }) {
   const node = document.createElement("div");
   const heading = Object.assign(document.createElement("p"), { textContent: title });
-  const list = document.createElement("ul");
+  const list = Object.assign(document.createElement("ul"), { style: "max-height:50vh;overflow:auto" });
   for (const line of lines) list.append(Object.assign(document.createElement("li"), { textContent: line }));
   node.append(heading, list);
   return node;
@@ -39,41 +39,60 @@ export function questionNode({ title, lines }) {
 /**
  * Returns what handles an event: it shows the question, or closes it once it has ended elsewhere.
  *
- * @param {{ find: (id: string) => Promise<any>, send: (id: string, body: object) => Promise<any> }} routes
- * @param {(question: any) => { answer: Promise<boolean | null>, close: () => void }} show
+ * @param {{ open: () => Promise<any[]>, send: (id: string, body: object) => Promise<any> }} routes
+ * @param {(question: any) => { attached: Promise<any>, answer: Promise<boolean | null>, close: () => void }} show
  */
 export function createAsker(routes, show) {
   const shown = new Map();
-  return async function onEvent({ id, state }) {
-    if (state === "ended") {
-      shown.get(id)?.close();
-      shown.delete(id);
-      return;
-    }
-    const question = await routes.find(id);
-    if (!question || shown.has(id)) return;
+  const ended = new Set();
+
+  async function ask(question) {
+    if (shown.has(question.id) || ended.has(question.id)) return;
     const dialog = show(question);
-    shown.set(id, dialog);
-    await routes.send(id, { shown: true });
+    shown.set(question.id, dialog);
+    // Only now does the user see it: another dialog may have been in front.
+    const isOpen = dialog.attached.then(() => routes.send(question.id, { shown: true }));
+    isOpen.then((response) => response?.ok === false && dialog.close(), dialog.close);
     const answer = await dialog.answer;
-    shown.delete(id);
+    shown.delete(question.id);
     // It is null if the dialog was closed because the question has ended.
-    if (answer !== null) await routes.send(id, { answer });
-  };
+    if (answer !== null) await routes.send(question.id, { answer });
+  }
+
+  async function showOpen() {
+    await Promise.all((await routes.open()).map(ask));
+  }
+
+  function onEvent({ id, state }) {
+    if (state !== "ended") return showOpen();
+    ended.add(id);
+    shown.get(id)?.close();
+    return Promise.resolve();
+  }
+
+  return { onEvent, showOpen };
 }
 
-/** Returns what handles an event in this JupyterLab. */
-export async function askUser(scope, serverSettings) {
+/** Returns what handles events in this JupyterLab. */
+export async function createDialogs(scope, serverSettings) {
   const [{ Dialog }, { Widget }] = await Promise.all(["@jupyterlab/apputils", "@lumino/widgets"].map((name) => loadShared(scope, name)));
   return createAsker(questionRoutes(serverSettings), (question) => {
     let hasEnded = false;
+    let noteAttached;
+    const attached = new Promise((resolve) => (noteAttached = resolve));
+    class QuestionDialog extends Dialog {
+      onAfterAttach(message) {
+        super.onAfterAttach(message);
+        noteAttached();
+      }
+    }
     const buttons = [Dialog.cancelButton({ label: REFUSE }), Dialog.warnButton({ label: question.accept })];
-    const dialog = new Dialog({ title: TITLE, body: new Widget({ node: questionNode(question) }), buttons, defaultButton: 0 });
+    const dialog = new QuestionDialog({ title: TITLE, body: new Widget({ node: questionNode(question) }), buttons, defaultButton: 0 });
     const answer = dialog.launch().then(({ button }) => (hasEnded ? null : button.accept), () => null);
     const close = () => {
       hasEnded = true;
-      dialog.dispose();
+      dialog.reject(); // to dispose it would break JupyterLab's queue of dialogs
     };
-    return { answer, close };
+    return { attached, answer, close };
   });
 }
