@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .errors import ClusterFailed, ClusterRefused, ClusterUnfinished, EnvironmentUnreachable
+    from .ray_environment import ray_runtime_env
     from .service import ClusterService
     from .values import ClusterPlan, ClusterTransaction
 
@@ -18,9 +19,15 @@ __all__ = [
     "ClusterTransaction",
     "ClusterUnfinished",
     "EnvironmentUnreachable",
+    "ray_runtime_env",
 ]
 
-_VALUES = ("ClusterPlan", "ClusterTransaction")
+_MODULES = {
+    "ClusterPlan": "values",
+    "ClusterTransaction": "values",
+    "ray_runtime_env": "ray_environment",
+}
+"""The modules of the names that are no errors."""
 
 
 def __getattr__(name: str) -> Any:
@@ -29,9 +36,9 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     if name == "ClusterService":
         return _load_service()
-    from . import errors, values
+    from importlib import import_module
 
-    return getattr(values if name in _VALUES else errors, name)
+    return getattr(import_module(f"{__name__}.{_MODULES.get(name, 'errors')}"), name)
 
 
 def _load_service() -> type[ClusterService]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
@@ -43,21 +44,20 @@ def run(
 
     with ThreadPoolExecutor(1, "pkgwidgets-cluster") as pool:
         future = pool.submit(asyncio.run, work())
-        while True:
+        while not future.done():
             try:
-                while not future.done():
-                    _pass_on(events, report)
-                return future.result()
+                _pass_on(events, report)
             except (KeyboardInterrupt, Cancelled):
-                if future.done() and stop is None:
-                    raise
                 end()
                 if stop is None:
                     raise
+    with suppress(Cancelled):  # too late
+        while not events.empty():
+            report(events.get())
+    return future.result()
 
 
 def _pass_on(events: SimpleQueue[Event], report: Report) -> None:
-    try:
+    """Report the next event, if one comes soon."""
+    with suppress(Empty):
         report(events.get(timeout=_TICK_SECONDS))
-    except Empty:
-        return

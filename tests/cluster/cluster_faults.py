@@ -116,17 +116,19 @@ def client_is_killed(two: TwoGardens) -> str:
 
 
 def another_tool_changes_one(two: TwoGardens) -> str:
-    """Edit a file of the package in the second environment after the first commit, and back."""
+    """Edit a file of the package in the second environment once it is prepared, and back."""
     plan = two.service.plan_upgrade(NAME)
     edited = two.b.site_packages / f"{NAME}.py"
     content = edited.read_bytes()
 
-    def edit() -> None:
-        edited.write_bytes(content + b"# edited\n")
+    second = two.names[1]
+
+    def edit(event: Event) -> None:
+        if event.text == f"{second}: prepared":
+            edited.write_bytes(content + b"# edited\n")
 
     try:
-        with _killed_after_first_commit(two, edit, in_thread=False) as report:
-            return _apply(two, plan, report)
+        return _apply(two, plan, edit)
     finally:
         if edited.read_bytes() == content + b"# edited\n":
             edited.write_bytes(content)
@@ -197,18 +199,15 @@ def _apply(
 
 @contextmanager
 def _killed_after_first_commit(
-    two: TwoGardens, strike: Callable[[], None], *, in_thread: bool = True
+    two: TwoGardens, strike: Callable[[], None]
 ) -> Iterator[Callable[[Event], None]]:
-    """Yield a report that calls `strike` once the first environment has committed."""
+    """Yield a report that calls `strike` in a thread once the first environment has committed."""
     first, threads = two.names[0], list[threading.Thread]()
 
     def report(event: Event) -> None:
         if event.text == f"{first}: committed":
-            if in_thread:
-                threads.append(threading.Thread(target=strike))
-                threads[-1].start()
-            else:
-                strike()
+            threads.append(threading.Thread(target=strike))
+            threads[-1].start()
 
     yield report
     for thread in threads:

@@ -158,10 +158,11 @@ def test_failure_in_the_second_environment_undoes_the_first(two: TwoGardens) -> 
     plan, before = two.service.plan_upgrade("seedshelf"), two.digests()
 
     def change_b(event: Event) -> None:
-        """Change the other environment once the first has committed."""
-        if event.text == f"{two.names[0]}: committed":
+        """Change the second environment once it is prepared; the first commits before it."""
+        if event.text == f"{second}: prepared":
             edited.write_text("edited = True\n")
 
+    second = two.names[1]
     edited = two.b.site_packages / "seedshelf.py"
     content = edited.read_bytes()
     with pytest.raises(ClusterFailed, match="has changed since") as raised:
