@@ -58,7 +58,7 @@ def main() -> None:
         listings, drifts, plans, own_plans = [], [], [], []
         service.drift()
         for _ in range(arguments.pairs):
-            listings.append(max(run(_command(garden, "list")).seconds for garden in gardens))
+            listings.append(max(run(_command(garden, "packages")).seconds for garden in gardens))
             drifts.append(_seconds(service.drift))
             url = gardens[0].index_url
             own = [_command(garden, "plan", NAME, "--index-url", url) for garden in gardens]
