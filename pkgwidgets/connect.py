@@ -395,7 +395,7 @@ def _backend(
     def lock_sources() -> UvLockSources:
         from pkgwidgets.backends.installer.lock_sources import UvLockSources
 
-        return UvLockSources(installer())
+        return UvLockSources(installer(), target)
 
     def save_point(transaction_id: str) -> FolderSavePoint:
         from pkgwidgets.backends.store.savepoint import FolderSavePoint

@@ -12,12 +12,13 @@ from typing import Any
 from pkgwidgets.commands.grammar import Request
 from pkgwidgets.commands.plan_request import BackendPlanner, plan_for
 from pkgwidgets.commands.recovery import recover_environment
+from pkgwidgets.connect import other_kernels
 from pkgwidgets.core.errors import InvalidRequest, TooLate, TransactionError
 from pkgwidgets.core.history import undoable
 from pkgwidgets.core.interfaces import Backend
 from pkgwidgets.core.plans import Plan
 from pkgwidgets.core.transactions import Transaction
-from pkgwidgets.operations import access, undo
+from pkgwidgets.operations import access, embedding, restore, undo
 from pkgwidgets.operations import export as export_operation
 from pkgwidgets.operations import holds as holds_of
 from pkgwidgets.operations import transactions as operations
@@ -142,6 +143,31 @@ def export(request: Request, console: Console) -> int:
     return DONE
 
 
+def drift(request: Request, console: Console) -> int:
+    """List what differs from a lock."""
+    found = restore.drift(connect_and_recover(request, console), request.names[0])
+    console.write_json(lambda: payloads.drift(found))
+    console.show(*([tables.drift(found.rows)] if found else []), f"{found}.")
+    return DONE
+
+
+def embed(request: Request, console: Console) -> int:
+    """Save what is installed into a notebook."""
+    backend = connect_and_recover(request, console)
+    running = {kernel.notebook for kernel in other_kernels(backend).running()}
+    with console.reporting() as report:
+        notes = embedding.embed(
+            backend,
+            request.names[0],
+            script=request.script,
+            open_notebooks=running,
+            report=report,
+        )
+    console.write_json(lambda: {"notebook": request.names[0], "notes": list(notes)})
+    console.show(f"The packages are saved in {request.names[0]}.", *(f"{n}." for n in notes))
+    return DONE
+
+
 def history(request: Request, console: Console) -> int:
     """List the transactions, newest first."""
     backend = connect_and_recover(request, console)
@@ -181,6 +207,9 @@ VERBS: dict[str, Verb] = {
     "audit": audit,
     "fix": change,
     "export": export,
+    "drift": drift,
+    "restore": change,
+    "embed": embed,
     "history": history,
     "recover": recover,
 }

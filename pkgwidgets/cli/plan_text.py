@@ -54,6 +54,10 @@ def apply_command(request: Request) -> str:
     words = ["pkgwidgets", request.action, *_global_options(request)]
     for source in request.sources:
         words += ["--source", source]
+    if request.as_of is not None:
+        words += ["--as-of", request.as_of]
+    if request.exact:
+        words.append("--exact")
     if request.action == "upgrade" and not request.names:
         words.append("--all")
     if request.version is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from pkgwidgets.core.drift import DriftRow
 from pkgwidgets.core.packages import PackageInfo, PackageStatus
 from pkgwidgets.core.plans import Change, Plan
 from pkgwidgets.core.policy import ListedHold
@@ -75,6 +76,17 @@ def holds(rows: Iterable[ListedHold]) -> TextTable:
                 row.by,
                 row.source,
             )
+            for row in rows
+        ),
+    )
+
+
+def drift(rows: Iterable[DriftRow]) -> TextTable:
+    """Return the table of the packages that differ from a lock."""
+    return TextTable.of(
+        ("name", "locked", "installed", "difference"),
+        (
+            (row.name, str(row.locked or ""), str(row.installed or ""), row.difference.value)
             for row in rows
         ),
     )

@@ -24,6 +24,9 @@ _MAX_MESSAGE_CHARACTERS = 300
 """Characters of argparse's message that an error keeps: it may quote a long argument."""
 
 
+_SOURCE_TEXT = "A pylock.toml, requirements.txt, notebook, or another environment"
+
+
 class UsageError(Exception):
     """The arguments are invalid; the message says how."""
 
@@ -281,6 +284,30 @@ def _add_export_arguments(parser: _Parser) -> None:
     )
 
 
+def _add_drift_arguments(parser: _Parser) -> None:
+    parser.add_argument("names", nargs=1, metavar="SOURCE", help=_SOURCE_TEXT)
+
+
+def _add_restore_arguments(parser: _Parser) -> None:
+    parser.add_argument("names", nargs="*", metavar="SOURCE", help=_SOURCE_TEXT)
+    parser.add_argument(
+        "--exact", action="store_true", help="Uninstall the packages that the lock lacks"
+    )
+    parser.add_argument(
+        "--as-of",
+        metavar="DAY",
+        help="Instead of a lock: return to the releases of a day, such as 2026-10-01",
+    )
+    _add_changing_options(parser, "restore", allow=False)
+
+
+def _add_embed_arguments(parser: _Parser) -> None:
+    parser.add_argument("names", nargs=1, metavar="NOTEBOOK", help="Notebook, closed in Jupyter")
+    parser.add_argument(
+        "--script", action="store_true", help="Also write inline metadata (PEP 723) for uv and juv"
+    )
+
+
 def _add_changing_options(parser: _Parser, action: Action, *, allow: bool = True) -> None:
     parser.set_defaults(action=action)
     if allow:
@@ -342,6 +369,9 @@ _ADD_ARGUMENTS = {
     "audit": _add_audit_arguments,
     "fix": _add_fix_arguments,
     "export": _add_export_arguments,
+    "drift": _add_drift_arguments,
+    "restore": _add_restore_arguments,
+    "embed": _add_embed_arguments,
     "history": _add_no_arguments,
     "undo": _add_undo_arguments,
     "recover": _add_no_arguments,

@@ -42,6 +42,9 @@ class Request:
     until: str | None = None
     sources: tuple[str, ...] = ()
     sarif: bool = False
+    exact: bool = False
+    as_of: str | None = None
+    script: bool = False
 
     @property
     def plan_request(self) -> PlanRequest:
@@ -53,6 +56,8 @@ class Request:
             allow=self.allow,
             step=self.step,
             sources=self.sources,
+            exact=self.exact,
+            as_of=self.as_of,
         )
 
 
@@ -86,7 +91,7 @@ def _check_request(request: Request) -> None:
         raise InvalidRequest("command line", None, "give `--json` or `--sarif`, not both")
     if request.verb == "export" and len(request.names) > 1:
         raise InvalidRequest("format", None, "give one format")
-    if request.verb != "export":
+    if request.verb not in ("export", "drift", "embed"):
         request.plan_request.check()
 
 

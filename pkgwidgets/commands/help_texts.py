@@ -24,6 +24,9 @@ _SUMMARIES = {
     "audit": "List known vulnerabilities, each with the smallest safe version",
     "fix": "Upgrade vulnerable packages, each to its smallest safe version",
     "export": "Print the installed packages as a lock for uv and pip",
+    "drift": "List what differs from a lock, a notebook or an environment",
+    "restore": "Return to the packages of a lock, a notebook or a day",
+    "embed": "Save what is installed into a notebook",
     "history": "List past changes, newest first",
     "undo": "Undo the last change, or an earlier one",
     "recover": "Finish or roll back an interrupted change",
@@ -38,7 +41,7 @@ If it fails, it is rolled back and the environment is unchanged."""
 _APPLYING_IN_MAGIC = """\
 The plan is applied without asking for confirmation.
 If it fails, it is rolled back and the environment is unchanged."""
-_CHANGING = frozenset({"upgrade", "install", "uninstall", "undo", "fix"})
+_CHANGING = frozenset({"upgrade", "install", "uninstall", "undo", "fix", "restore"})
 
 _DETAILS = {
     "updates": """\
@@ -65,6 +68,16 @@ vulnerability was found.""",
     "export": """\
 The lock has exact versions, with the hashes of the files on the index. What it
 cannot hold is named on standard error.""",
+    "drift": """\
+A source is a pylock.toml, a requirements file with exact versions, a notebook
+that embed saved, or another environment: its folder or its Python.""",
+    "restore": """\
+The files come from the configured index and must have the hashes of the lock.
+Packages that the lock lacks stay, unless --exact is given. What cannot be had
+here is named, with the nearest version that can.""",
+    "embed": """\
+The lock is in the metadata of the notebook, as requirements with hashes. A
+notebook with a running kernel is refused: Jupyter would overwrite the lock.""",
     "history": """\
 Each change is one transaction. Its id is what the undo command accepts.
 Times are in UTC.""",
@@ -128,6 +141,16 @@ _EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     "export": (
         ("export", "Print a pylock.toml (PEP 751)"),
         ("export requirements.txt", "Print a requirements file"),
+    ),
+    "drift": (("drift story.ipynb", "Compare with the packages of a notebook"),),
+    "restore": (
+        ("restore pylock.toml", "Return to the packages of a lock"),
+        ("restore story.ipynb --exact", "Uninstall all others, too"),
+        ("restore --as-of 2026-10-01", "Return to the releases of a day"),
+    ),
+    "embed": (
+        ("embed story.ipynb", "Save the packages into a notebook"),
+        ("embed story.ipynb --script", "Add inline metadata, too"),
     ),
     "history": (("history", "List past changes"),),
     "undo": (

@@ -7,11 +7,12 @@ from typing import Literal, Protocol, get_args
 
 from pkgwidgets.core.errors import InvalidRequest
 from pkgwidgets.core.interfaces import Backend, Report, no_report
+from pkgwidgets.core.lock import Export
 from pkgwidgets.core.names import checked_name, checked_requirement
 from pkgwidgets.core.plan_arguments import checked_target
 from pkgwidgets.core.plans import AllowPolicy, Plan, StepLimit
 
-Action = Literal["upgrade", "install", "uninstall", "undo", "fix"]
+Action = Literal["upgrade", "install", "uninstall", "undo", "fix", "restore"]
 ACTIONS: tuple[Action, ...] = get_args(Action)
 """The actions that can be planned."""
 
@@ -22,7 +23,8 @@ class PlanRequest:
 
     `names` are packages to upgrade (none: everything) or to uninstall, requirements to install,
     or the one transaction to undo (none: the last one). For a fix, they are packages (none: all),
-    and `sources` are those of the advisories (none: the configured ones).
+    and `sources` are those of the advisories (none: the configured ones). For a restore, the name
+    is the path of a lock; `lock` is one as text instead, and `as_of` a day.
     """
 
     action: Action = "upgrade"
@@ -31,6 +33,9 @@ class PlanRequest:
     allow: AllowPolicy = "dependencies"
     step: StepLimit | None = None
     sources: tuple[str, ...] = ()
+    exact: bool = False
+    as_of: str | None = None
+    lock: Export | None = None
 
     def check(self) -> None:
         """Raise `InvalidRequest` for what cannot be planned, before anything is started."""
@@ -65,6 +70,11 @@ class Planner(Protocol):
 
     def plan_fix(self, names: tuple[str, ...] | None, /, *, sources: tuple[str, ...]) -> Plan:
         """Plan the smallest steps out of known vulnerabilities; None means of all packages."""
+
+    def plan_restore(
+        self, source: str | Export | None, /, exact: bool, *, as_of: str | None
+    ) -> Plan:
+        """Plan to return to the packages of a lock, or of a day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +126,16 @@ class BackendPlanner:
         audited = audit.audit(self.backend, configured, names, report=self.report)
         return fix_planning.plan_fix(self.backend, audited, report=self.report)
 
+    def plan_restore(
+        self, source: str | Export | None, /, exact: bool, *, as_of: str | None
+    ) -> Plan:
+        """Plan to return to the packages of a lock, or of a day."""
+        from pkgwidgets.operations import restore
+
+        return restore.plan_restore(
+            self.backend, source, exact=exact, as_of=as_of, report=self.report
+        )
+
 
 def plan_for(request: PlanRequest, planner: Planner) -> Plan:
     """Make the plan for a request; raises what the functions of `operations.planning` raise."""
@@ -130,6 +150,9 @@ def plan_for(request: PlanRequest, planner: Planner) -> Plan:
             return planner.plan_uninstall(request.names)
         case "fix":
             return planner.plan_fix(request.names or None, sources=request.sources)
+        case "restore":
+            source = request.names[0] if request.names else request.lock
+            return planner.plan_restore(source, request.exact, as_of=request.as_of)
         case "undo":
             return planner.plan_undo(request.names[0] if request.names else None)
 
@@ -141,6 +164,10 @@ def _check_shape(request: PlanRequest) -> None:
         raise InvalidRequest("name", None, "no name was given")
     if request.action == "undo" and len(request.names) > 1:
         raise InvalidRequest("transaction", None, "only one transaction can be undone at a time")
+    if request.action == "restore" and len(request.names) > 1:
+        raise InvalidRequest("source", None, "give one lock")
+    if request.action == "restore" and bool(request.names or request.lock) is bool(request.as_of):
+        raise InvalidRequest("source", None, "give the path of a lock, or a day")
     if request.action != "upgrade" and request.version is not None:
         reason = "a version can only be given for an upgrade; to install one, use polars==1.0"
         raise InvalidRequest("version", None, reason)
@@ -151,5 +178,5 @@ def _check_shape(request: PlanRequest) -> None:
 def _check_name(action: Action, name: str) -> None:
     if action == "install":
         checked_requirement(name)
-    elif action != "undo":  # an id of a transaction: only the journal knows which exist
+    elif action not in ("undo", "restore"):  # an id of a transaction, or a path
         checked_name(name)

@@ -15,14 +15,14 @@ from packaging.version import Version
 from .advisory_sources import AdvisorySettings, NoAdvisorySettings
 from .differences import Difference
 from .environment import Distribution, Interpreter, Unreadable
-from .errors import DiskFailed, PkgwidgetsError
+from .errors import DiskFailed, LockUnreadable, PkgwidgetsError
 from .events import Event, Stage
 from .index_query import IndexQuery
 from .installed_metadata import InstalledMetadata
 from .kernels import Kernel, WritableKernel
 from .last_check import LastCheck, NoLastCheck
 from .limits import NO_LIMITS, Limits, no_limits
-from .lock import LockedFile, LockedSource
+from .lock import Lock, LockedFile, LockedSource
 from .plans import Plan
 from .policy import NO_POLICY, Policy
 from .preparations import Preparations
@@ -591,6 +591,18 @@ class LockSources(Protocol):
     def origin(self, dist_info: Path) -> LockedSource | None:
         """Return where a distribution came from that is not of an index; None if unknown."""
 
+    def read(self, path: Path) -> Lock:
+        """Return the lock of a file, a notebook or another environment.
+
+        Raises `LockUnreadable`, and `EnvironmentRefused` for a Python that does not start.
+        """
+
+    def notebook_text(self, path: Path) -> str:
+        """Return the text of a notebook; raises `LockUnreadable` if it cannot be read."""
+
+    def replace_notebook(self, path: Path, text: str) -> None:
+        """Replace a notebook in one step; raises `DiskFailed`, and then it is unchanged."""
+
 
 class NoLockSources:
     """Knows neither files nor sources."""
@@ -604,6 +616,18 @@ class NoLockSources:
     def origin(self, dist_info: Path) -> LockedSource | None:
         """Return no source."""
         return None
+
+    def read(self, path: Path) -> Lock:
+        """Raise `LockUnreadable`."""
+        raise LockUnreadable(str(path), "locks cannot be read here")
+
+    def notebook_text(self, path: Path) -> str:
+        """Raise `LockUnreadable`."""
+        raise LockUnreadable(str(path), "notebooks cannot be read here")
+
+    def replace_notebook(self, path: Path, text: str) -> None:
+        """Raise `DiskFailed`."""
+        raise DiskFailed("", str(path), "notebooks cannot be written here")
 
 
 NO_LOCK_SOURCES = NoLockSources()

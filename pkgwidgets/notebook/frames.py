@@ -12,6 +12,7 @@ import pandas as pd
 from pkgwidgets.analysis.api_changes import Impact, Severity
 from pkgwidgets.analysis.run_comparison import Rehearsal, Verdict
 from pkgwidgets.core.audit import AuditRow
+from pkgwidgets.core.drift import Difference, DriftRow
 from pkgwidgets.core.origins import Origin
 from pkgwidgets.core.packages import PackageInfo, PackageStatus, VersionStep
 from pkgwidgets.core.plans import Change
@@ -56,6 +57,13 @@ CHANGES = {
     "transaction": "string",
 }
 """The result for each package of a transaction; its index is `name`."""
+
+DRIFT = {
+    "locked": "string",
+    "installed": "string",
+    "difference": pd.CategoricalDtype([difference.value for difference in Difference]),
+}
+"""The packages that differ from a lock; its index is `name`."""
 
 HOLDS = {
     "versions": "string",
@@ -119,6 +127,14 @@ REHEARSAL: dict[str, Any] = {
     "seconds_after": "Float64",
 }
 """The cells of rehearsed notebooks, in order; its index is the row number."""
+
+
+def drift(rows: Sequence[DriftRow]) -> pd.DataFrame:
+    """Return the packages that differ from a lock; `PackageService.drift` describes the columns."""
+    columns: dict[str, list[Any]] = {
+        name: [_column_value(getattr(row, name)) for row in rows] for name in DRIFT
+    }
+    return FullTextFrame(_make_frame(columns, DRIFT, [row.name for row in rows], "name"))
 
 
 def advisories(rows: Sequence[AuditRow]) -> pd.DataFrame:

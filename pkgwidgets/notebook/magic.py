@@ -24,6 +24,7 @@ from pkgwidgets.commands import grammar, recovery
 from pkgwidgets.commands.grammar import Request
 from pkgwidgets.commands.plan_request import plan_for
 from pkgwidgets.core.audit import Audit
+from pkgwidgets.core.drift import Drift
 from pkgwidgets.core.errors import InvalidRequest, PkgwidgetsError
 from pkgwidgets.core.history import committed
 from pkgwidgets.core.interfaces import no_report
@@ -214,6 +215,14 @@ def _export(service: PackageService, request: Request) -> Export:
     return service.export(*request.names)
 
 
+def _drift(service: PackageService, request: Request) -> Drift:
+    return service.values.drift(request.names[0])
+
+
+def _embed(service: PackageService, request: Request) -> tuple[str, ...]:
+    return service.embed(request.names[0], script=request.script)
+
+
 _VERBS: dict[str, Callable[[PackageService, Request], object]] = {
     "packages": _list_packages,
     "updates": _list_updates,
@@ -229,6 +238,9 @@ _VERBS: dict[str, Callable[[PackageService, Request], object]] = {
     "fix": _apply_plan,
     "history": _list_history,
     "export": _export,
+    "drift": _drift,
+    "restore": _apply_plan,
+    "embed": _embed,
 }
 
 
@@ -251,6 +263,12 @@ def _as_frame(request: Request, answer: Any) -> object:
             return None
         case "plan":
             return answer
+        case "drift":
+            return frames.drift(answer.rows)
+        case "embed":
+            for note in answer:
+                print(f"{note}.")
+            return None
         case "export":
             for note in answer.notes:
                 print(f"{note}.")
@@ -265,6 +283,10 @@ def _as_json(request: Request, answer: Any) -> dict[str, Any]:
             fields: dict[str, Any] = {request.verb: [payloads.package(row) for row in answer]}
         case "plan":
             fields = {"plan": payloads.plan(answer)}
+        case "drift":
+            fields = payloads.drift(answer)
+        case "embed":
+            fields = {"notebook": request.names[0], "notes": list(answer)}
         case "export":
             fields = {"export": payloads.export(answer)}
         case "audit":

@@ -31,12 +31,14 @@ from pkgwidgets.core.transactions import Transaction
 from pkgwidgets.core.unlocking import Unlock
 from pkgwidgets.operations import (
     access,
+    embedding,
     fix_planning,
     holds,
     inventory,
     planning,
     preparation,
     recovery,
+    restore,
     suggestions,
 )
 from pkgwidgets.operations import export as export_operation
@@ -462,6 +464,92 @@ class PackageService:
         """
         with reporting(report) as progress:
             return export_operation.export(self._backend, file_name, report=progress)
+
+    def drift(self, source: str | Path | Export) -> pd.DataFrame:
+        """Return the packages that differ from those of a lock; no row if none does.
+
+        `source` is the path of a `pylock.toml`, or of a requirements file with exact versions. It
+        may also be a notebook that `embed` saved, another environment (its folder or its Python),
+        or what `export` returned. The index is `name` (object). The columns, in order:
+
+        - `locked`, `installed` (string): the version of the lock and the one here; NA without one
+        - `difference` (category): other version, not installed or not in the lock
+
+        Raises `LockUnreadable` and `InvalidRequest`.
+
+        >>> export = service.export()
+        >>> done = service.upgrade_package("seedshelf")
+        >>> service.drift(export).loc["seedshelf", ["locked", "installed"]].to_list()
+        ['1.4.1', '1.4.2']
+        """
+        from . import frames
+
+        return frames.drift(self.values.drift(source).rows)
+
+    def plan_restore(
+        self,
+        source: str | Path | Export | None = None,
+        exact: bool = False,
+        *,
+        as_of: date | str | None = None,
+        report: Report | None = None,
+    ) -> Plan:
+        """Plan to return to the packages of a lock, or of a day. Nothing is changed.
+
+        `source` is as for `drift`. Packages that the lock lacks stay; with `exact` they are
+        uninstalled, without what a kernel and pkgwidgets need. The files come from the configured
+        index, and must have the hashes of the lock. Addresses in a lock are not used.
+
+        A release that cannot be had here is in `held_back` of the plan with the nearest that can.
+        If the package is not installed, the nearest takes its place, and a note says so.
+
+        `as_of` is a day, such as `2026-10-01`: packages go back to the newest releases that were
+        uploaded by its end in UTC (PEP 700). Older ones stay.
+
+        Raises `LockUnreadable` also if the index has other files, `StillNeeded` if kept packages
+        require other versions, `InvalidRequest`, `EnvironmentRefused` and `IndexUnavailable`.
+
+        >>> export = service.export()
+        >>> done = service.upgrade_package("seedshelf")
+        >>> service.plan_restore(export).pins
+        ('seedshelf==1.4.1',)
+        """
+        with reporting(report) as progress:
+            return self._with_restart(
+                restore.plan_restore(
+                    self._backend, source, exact=exact, as_of=as_of, report=progress
+                )
+            )
+
+    def embed(
+        self, notebook: str | Path, *, script: bool = False, report: Report | None = None
+    ) -> tuple[str, ...]:
+        """Save what is installed into the metadata of a notebook; return what the lock lacks.
+
+        The lock is a list of requirements with hashes, which any tool can read:
+        `metadata.pkgwidgets.lock.requirements`. With `script`, the requested packages are also a
+        block of inline metadata (PEP 723) in a first cell, for uv and juv. Nothing else in the
+        notebook changes, and the file is replaced in one step.
+
+        A notebook with a running kernel is refused, because Jupyter would overwrite the lock when
+        it saves: `InvalidRequest`. Raises `LockUnreadable` if it is not a notebook, and
+        `DiskFailed` if it cannot be written.
+
+        >>> service.embed(notebook)
+        ()
+        >>> len(service.drift(notebook))
+        0
+        """
+        running = [kernel.notebook for kernel in self._kernels.running()]
+        own = self.find_notebook()
+        with reporting(report) as progress:
+            return embedding.embed(
+                self._backend,
+                notebook,
+                script=script,
+                open_notebooks={*filter(None, running), *([own.name] if own else ())},
+                report=progress,
+            )
 
     def suggest_projects(self, text: str = "", *, limit: int = 20) -> tuple[str, ...]:
         """Return names of projects that begin with a text, for a form that installs.

@@ -13,14 +13,16 @@ from pkgwidgets.analysis.api_changes import Impact
 from pkgwidgets.analysis.rehearsal_backend import RunLimits
 from pkgwidgets.analysis.run_comparison import Rehearsal
 from pkgwidgets.core.audit import Audit
+from pkgwidgets.core.drift import Drift
 from pkgwidgets.core.errors import InvalidRequest
 from pkgwidgets.core.events import Event, PackageChecked
 from pkgwidgets.core.interfaces import Backend, Report
+from pkgwidgets.core.lock import Export
 from pkgwidgets.core.packages import PackageInfo
 from pkgwidgets.core.plans import Plan
 from pkgwidgets.core.policy import ListedHold
 from pkgwidgets.core.transactions import Transaction
-from pkgwidgets.operations import audit, holds, inventory, undo
+from pkgwidgets.operations import audit, holds, inventory, restore, undo
 
 from . import rehearsal
 from .last_results import LastResults, Rows
@@ -130,6 +132,15 @@ class ServiceValues:
         configured = self._backend.advisories().sources(tuple(sources))
         with reporting(report) as progress:
             return audit.audit(self._backend, configured, names, report=progress)
+
+    def drift(self, source: str | Path | Export) -> Drift:
+        """Return the drift behind `drift`: its rows, and how many packages the lock has.
+
+        >>> export = service.export()
+        >>> bool(service.values.drift(export))
+        False
+        """
+        return restore.drift(self._backend, source)
 
     def impact(
         self, plan: Plan, notebook: str | Path | None = None, *, report: Report | None = None

@@ -48,8 +48,8 @@ def export(backend: Backend, file_name: str = PYLOCK, *, report: Report = no_rep
     lock = make_lock(backend, with_addresses=file_name == PYLOCK, report=report)
     if file_name == PYLOCK:
         lock = _for_pylock(lock)
-        return Export(file_name=file_name, text=write_pylock(lock), notes=_missing_notes(lock))
-    notes = (*_missing_notes(lock), *_unhashed_notes(lock))
+        return Export(file_name=file_name, text=write_pylock(lock), notes=missing_notes(lock))
+    notes = (*missing_notes(lock), *unhashed_notes(lock, "so a comment in the file"))
     return Export(file_name=file_name, text=write_requirements(lock), notes=notes)
 
 
@@ -183,15 +183,17 @@ def _lacks_required_fact(source: LockedSource) -> bool:
     return source.kind == "archive" and not source.sha256
 
 
-def _missing_notes(lock: Lock) -> tuple[str, ...]:
+def missing_notes(lock: Lock) -> tuple[str, ...]:
+    """Return a sentence for each package that a lock lacks."""
     return tuple(f"{name} is left out: {why}" for name, why in lock.missing.items())
 
 
-def _unhashed_notes(lock: Lock) -> tuple[str, ...]:
+def unhashed_notes(lock: Lock, effect: str) -> tuple[str, ...]:
+    """Return a sentence that names the packages without a hash, and the effect; () without any."""
     names = [package.name for package in lock.packages if not hashes_of(package)]
     if not names:
         return ()
-    return (f"{shorten_names(names)}: without a hash, so a comment in the file",)
+    return (f"{shorten_names(names)}: without a hash, {effect}",)
 
 
 def _markers(

@@ -8,6 +8,7 @@ from typing import Any
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
+from pkgwidgets.core.drift import Drift
 from pkgwidgets.core.error_json import error_to_json
 from pkgwidgets.core.errors import PkgwidgetsError
 from pkgwidgets.core.event_json import EVENT
@@ -76,6 +77,20 @@ def package(info: PackageInfo) -> _Json:
 def export(value: Export) -> _Json:
     """Return a lock as JSON: the name of its file, its text, and what it lacks."""
     return {"file_name": value.file_name, "text": value.text, "notes": list(value.notes)}
+
+
+def drift(value: Drift) -> _Json:
+    """Return a drift as JSON: the packages that differ, and how many the lock has."""
+    rows = [
+        {
+            "name": row.name,
+            "locked": row.locked and str(row.locked),
+            "installed": row.installed and str(row.installed),
+            "difference": row.difference.value,
+        }
+        for row in value.rows
+    ]
+    return {"drift": rows, "locked": value.locked}
 
 
 def plan(value: Plan) -> _Json:

@@ -48,6 +48,11 @@ def fix_titles(names: Sequence[str] | None) -> RequestTitles:
     return RequestTitles(plan=f"Fix {target}", progress=f"Fixing {target}")
 
 
+def restore_titles() -> RequestTitles:
+    """Return the titles of a return to a lock or a day."""
+    return RequestTitles(plan="Restore packages", progress="Restoring packages")
+
+
 def undo_titles(transaction: Transaction, history: Sequence[Transaction]) -> RequestTitles:
     """Return the titles of an undo; `history` tells whether it is a redo."""
     is_redo = is_undo(transaction, history)

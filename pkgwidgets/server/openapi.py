@@ -11,6 +11,7 @@ from typing import Any
 from jupyter_server.utils import url_path_join
 
 from pkgwidgets.commands.plan_request import ACTIONS
+from pkgwidgets.core.drift import Difference
 from pkgwidgets.core.lock import LOCK_FORMATS, PYLOCK
 
 from .openapi_texts import ACCEPTED, DESCRIPTION, PARAMETERS, ROUTES, failures
@@ -20,6 +21,7 @@ from .schemas import (
     HOLD_REASON,
     HOLD_UNTIL,
     KERNEL,
+    MAYBE_TEXT,
     NAME,
     PLAN,
     STEP,
@@ -64,6 +66,17 @@ _SKIP_FAILING = {
     "type": "boolean",
     "default": False,
     "description": "Leave out releases that fail the check before installing.",
+}
+_LOCK_TEXT = {
+    **TEXT,
+    "minLength": 1,
+    "description": "A lock (PEP 751), a requirements file or a notebook, as text.",
+}
+_DAY = {**TEXT, "format": "date", "description": "Return to the releases of this day."}
+_EXACT = {
+    "type": "boolean",
+    "default": False,
+    "description": "Uninstall the packages that the lock lacks.",
 }
 _ONE_REQUIREMENT = {**TEXT, "minLength": 1, "maxLength": 1000}
 _REQUIREMENT = {
@@ -180,7 +193,16 @@ def _hold_paths() -> dict[str, Any]:
 def _lock_paths() -> dict[str, Any]:
     schema: Schema = {"enum": list(LOCK_FORMATS), "default": PYLOCK}
     exported = success(export=required_object(file_name=TEXT, text=TEXT, notes=TEXTS))
-    return {"export": {"get": _operation("export", exported, _query_parameter("format", schema))}}
+    row = required_object(
+        name=NAME, locked=MAYBE_TEXT, installed=MAYBE_TEXT, difference={"enum": [*Difference]}
+    )
+    drift = success(drift={"type": "array", "items": row}, locked={"type": "integer"})
+    post = _operation("drift", drift)
+    body = {**optional_object(text=_LOCK_TEXT), "required": ["text"]}
+    return {
+        "export": {"get": _operation("export", exported, _query_parameter("format", schema))},
+        "drift": {"post": {**post, "requestBody": {**_request_body(body), "required": True}}},
+    }
 
 
 def _change_paths() -> dict[str, Any]:
@@ -201,6 +223,9 @@ def _change_paths() -> dict[str, Any]:
             "delete": _operation("dismissNote", success(package=ref("Package")), name)
         },
         "packages/fix": {"put": _change("fixPackages", results_answer, plan_body)},
+        "packages/restore": {
+            "put": _change("restore", results_answer, {**plan_body, "required": ["plan"]})
+        },
         "packages/install": {"post": _change("installPackage", package_answer, install_body)},
         "packages/{name}": {
             "delete": _change("uninstallPackage", transaction_answer, plan_body, name)
@@ -226,6 +251,11 @@ def _plan_paths() -> dict[str, Any]:
             fix={
                 "anyOf": [names, {"const": "all"}],
                 "description": "The packages to bring to their smallest safe version, or `all`.",
+            },
+            restore={
+                **optional_object(text=_LOCK_TEXT, as_of=_DAY, exact=_EXACT),
+                "oneOf": [{"required": ["text"]}, {"required": ["as_of"]}],
+                "description": "The lock or the day to return to.",
             },
             allow=ALLOW,
             step=STEP,

@@ -172,10 +172,21 @@ ROUTES = {
         ),
         answer="The name and the text of the lock, and what it lacks.",
     ),
+    "drift": RouteText(
+        summary="Compare the installed packages with a lock",
+        details="The lock is sent as text. Addresses in it are not used.",
+        answer="The packages that differ, and how many the lock has.",
+    ),
+    "restore": RouteText(
+        summary="Return to the packages of a lock or of a day",
+        details=f"{_STORED_PLAN} Make it with the field `restore`.",
+        answer="One result per package, with the reason if it was held back.",
+        permission="execute",
+    ),
     "plan": RouteText(
         summary="Plan a change, without applying it",
         details=(
-            "Send exactly one of `upgrade`, `install`, `uninstall`, `undo` and `fix`. "
+            "Send exactly one of `upgrade`, `install`, `uninstall`, `undo`, `fix` and `restore`. "
             "The same user can apply the plan once, within an hour, by its `id`."
         ),
         answer=(

@@ -8,6 +8,7 @@ from typing import Any
 
 from pkgwidgets.commands.plan_request import ACTIONS, PlanRequest
 from pkgwidgets.core.errors import InvalidRequest
+from pkgwidgets.core.lock import Export
 from pkgwidgets.core.names import checked_name, checked_requirement
 from pkgwidgets.core.plan_arguments import checked_allow, checked_step
 from pkgwidgets.core.plans import AllowPolicy
@@ -51,6 +52,22 @@ def fix(names: Sequence[str] | None = None) -> PlanRequest:
     return PlanRequest(action="fix", names=tuple(names or ()))
 
 
+def restore(fields: Mapping[str, Any]) -> PlanRequest:
+    """Request to return to a lock, given as text, or to a day. Raises `InvalidRequest`."""
+    value = fields["restore"]
+    if not isinstance(value, dict) or not value.keys() <= {"text", "as_of", "exact"}:
+        raise InvalidRequest("restore", value, "give an object with text, or as_of, and exact")
+    text = request_body.text_field(value, "text")
+    request = PlanRequest(
+        action="restore",
+        lock=None if text is None else Export(file_name="", text=text),
+        as_of=request_body.text_field(value, "as_of"),
+        exact=request_body.flag_field(value, "exact"),
+    )
+    request.check()
+    return request
+
+
 def undo(transaction: str | None) -> PlanRequest:
     """Request to undo a transaction; None means the last one."""
     return PlanRequest(action="undo", names=() if transaction is None else (transaction,))
@@ -75,6 +92,8 @@ def plan_request(fields: Mapping[str, Any]) -> PlanRequest:
         case "undo":
             transaction = request_body.text_field(fields, action) or ""
             request = undo(None if transaction == "last" else transaction)
+        case "restore":
+            request = restore(fields)
         case "fix":
             everything = fields[action] == _ALL
             request = fix(None if everything else _checked_names(fields, action))

@@ -84,6 +84,8 @@ def titles_of(request: PlanRequest, history: Sequence[Transaction]) -> RequestTi
             return request_titles.install_titles(", ".join(request.names))
         case "uninstall":
             return request_titles.uninstall_titles(request.names)
+        case "restore":
+            return request_titles.restore_titles()
         case "fix":
             return request_titles.fix_titles(request.names or None)
         case "undo":

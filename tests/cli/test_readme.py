@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import subprocess
@@ -25,7 +26,7 @@ COMMANDS = [
     for block in re.findall(r"```console\n(.*?)```", README, re.DOTALL)
     for line in block.splitlines()
 ]
-ENDS_WITH = {"recover": 3, "fix": 3}
+ENDS_WITH = {"recover": 3, "fix": 3, "restore": 3}
 """Exit codes of commands that have nothing to do here."""
 
 
@@ -35,10 +36,14 @@ def test_readme_shows_every_verb() -> None:
     assert {words[0] for words in COMMANDS} == {"pkgwidgets"}
 
 
-def test_readme_commands_run_in_sequence(run: Run, garden: Demo, service: PackageService) -> None:
+def test_readme_commands_run_in_sequence(
+    run: Run, garden: Demo, service: PackageService, tmp_path: Path
+) -> None:
     """Run on the demo, with one of its packages in place of pandas."""
     garden.index.publish(BuiltWheel(name="polars", version="1.2", files={"polars.py": ""}))
     service.uninstall_package("harvestscale")  # whose upgrade fails, as it should
+    empty = {"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    (tmp_path / "story.ipynb").write_text(json.dumps(empty), "utf-8")
     here = {"pandas": "raintable", "ENVIRONMENT/bin/python": str(garden.python)}
     for _, *words in COMMANDS:
         words = [here.get(word, word) for word in words]

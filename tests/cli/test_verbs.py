@@ -464,3 +464,28 @@ def test_export_says_on_standard_error_what_it_lacks(run: Run, garden: Demo) -> 
     assert done.returncode == 0
     assert "# seedshelf==1.4.1  (" in done.stdout
     assert "without a hash" in done.stderr
+
+
+def test_notebook_is_saved_compared_and_restored(
+    run: Run, service: PackageService, tmp_path: Path
+) -> None:
+    empty = {"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    (tmp_path / "story.ipynb").write_text(json.dumps(empty), "utf-8")
+    assert run("embed", "story.ipynb").returncode == 0
+    same = run("drift", "story.ipynb")
+    assert same.stdout == "0 of 11 packages differ from story.ipynb.\n"
+    service.upgrade_package("seedshelf")
+    assert "1.4.1" in rows(run("drift", "story.ipynb"))["seedshelf"]
+    (row,) = answer(run("drift", "story.ipynb", "--json"))["drift"]
+    assert row == {
+        "name": "seedshelf",
+        "locked": "1.4.1",
+        "installed": "1.4.2",
+        "difference": "other version",
+    }
+    restored = run("restore", "story.ipynb", "--yes")
+    assert restored.returncode == 0, restored.stderr
+    assert "seedshelf 1.4.2 → 1.4.1" in restored.stdout
+    assert run("restore", "story.ipynb", "--yes").returncode == 3
+    for words in (("restore",), ("restore", "a", "--as-of", "2026-01-01"), ("drift", "none.toml")):
+        assert run(*words, "--yes" if words[0] == "restore" else "--json").returncode == 2

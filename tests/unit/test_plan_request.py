@@ -11,6 +11,7 @@ from pkgwidgets.commands import grammar
 from pkgwidgets.commands.plan_request import BackendPlanner, PlanRequest, plan_for
 from pkgwidgets.core.errors import InvalidRequest
 from pkgwidgets.core.events import Event, Stage
+from pkgwidgets.core.lock import Export
 from pkgwidgets.core.plan_choices import ALLOW_POLICIES, STEP_LIMITS
 from pkgwidgets.core.plans import AllowPolicy, Plan, StepLimit
 from pkgwidgets.operations import apply
@@ -93,6 +94,9 @@ class Recorder:
     def plan_fix(self, names: tuple[str, ...] | None, *, sources: tuple[str, ...]) -> Plan:
         return self._plan("fix", names, sources)
 
+    def plan_restore(self, source: str | Export | None, exact: bool, *, as_of: str | None) -> Plan:
+        return self._plan("restore", source, exact, as_of)
+
     def _plan(self, *call: object) -> Plan:
         self.calls.append(call)
         return BackendPlanner(FakeKit().backend).plan_uninstall(("frostcall",))
@@ -109,6 +113,9 @@ def test_planners_get_the_same_request() -> None:
         PlanRequest(action="undo"),
         PlanRequest(action="fix", sources=("records.zip",)),
         PlanRequest(action="fix", names=("pea",)),
+        PlanRequest(action="restore", names=("pylock.toml",), exact=True),
+        PlanRequest(action="restore", as_of="2026-10-01"),
+        PlanRequest(action="restore", lock=Export(file_name="", text="pea==1.0")),
     ):
         plan_for(request, planner)
     assert planner.calls == [
@@ -120,6 +127,9 @@ def test_planners_get_the_same_request() -> None:
         ("undo", None),
         ("fix", None, ("records.zip",)),
         ("fix", ("pea",), ()),
+        ("restore", "pylock.toml", True, None),
+        ("restore", None, False, "2026-10-01"),
+        ("restore", Export(file_name="", text="pea==1.0"), False, None),
     ]
 
 

@@ -10,12 +10,15 @@ from urllib.parse import unquote, urlsplit
 
 from packaging.utils import NormalizedName
 
+from pkgwidgets.backends.store import user_files
+from pkgwidgets.backends.store.journal_file import as_disk_failed
 from pkgwidgets.core.direct_urls import parse_direct_url
-from pkgwidgets.core.environment import DIRECT_URL
+from pkgwidgets.core.environment import DIRECT_URL, Interpreter
 from pkgwidgets.core.errors import PkgwidgetsError
-from pkgwidgets.core.lock import LockedFile, LockedSource
+from pkgwidgets.core.lock import Lock, LockedFile, LockedSource
 from pkgwidgets.core.pylock_reader import files_of_pylock
 
+from . import lock_files
 from .uv import UvInstaller
 
 _MAX_RUNS = 40
@@ -24,10 +27,11 @@ _MAX_DIRECT_URL_BYTES = 1 << 20
 
 
 class UvLockSources:
-    """Asks uv for the files of releases, and reads the records of direct URLs."""
+    """Asks uv for the files of releases; reads direct URLs, locks and notebooks."""
 
-    def __init__(self, installer: UvInstaller) -> None:
+    def __init__(self, installer: UvInstaller, interpreter: Interpreter) -> None:
         self._installer = installer
+        self._interpreter = interpreter
 
     def files(
         self, pins: Mapping[NormalizedName, str]
@@ -66,6 +70,19 @@ class UvLockSources:
         if source is None or source.kind != "archive" or source.sha256:
             return source
         return replace(source, sha256=_hash_of(source.url))
+
+    def read(self, path: Path) -> Lock:
+        """Return the lock of a file, a notebook or another environment; raise `LockUnreadable`."""
+        return lock_files.read_lock_file(path, self._interpreter)
+
+    def notebook_text(self, path: Path) -> str:
+        """Return the text of a notebook; raise `LockUnreadable` if it cannot be read."""
+        return lock_files.notebook_text(path)
+
+    def replace_notebook(self, path: Path, text: str) -> None:
+        """Replace a notebook in one step; raise `DiskFailed`, and then it is unchanged."""
+        with as_disk_failed(""):
+            user_files.replace_text(path, text)
 
 
 def _hash_of(url: str) -> str:

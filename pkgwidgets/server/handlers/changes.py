@@ -265,6 +265,22 @@ class FixHandler(ApplyingHandler):
         )
 
 
+class RestoreHandler(ApplyingHandler):
+    """`PUT packages/restore`: apply a plan that returns to a lock or a day."""
+
+    @requires_execute
+    async def put(self) -> None:
+        """Answer a result per package; those held back have the reason."""
+        plan_id = request_body.text_field(self.fields("plan"), "plan")
+        if plan_id is None:
+            raise InvalidRequest("body", None, "the body needs the field plan")
+        backend = await self.backend()
+        plan = self.take_stored_plan(backend, plan_id, "restore", lambda plan: True)
+        await self.apply_plan(
+            backend, plan, lambda transaction: {"results": payloads.results(transaction)}
+        )
+
+
 class UndoHandler(ApplyingHandler):
     """`POST transactions/{id}/undo`: undo a committed transaction."""
 

@@ -1,0 +1,124 @@
+"""Read a requirements file as a lock: exact versions only, and nothing beside them.
+
+Source: https://pip.pypa.io/en/stable/reference/requirements-file-format/.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import NoReturn
+
+from packaging.markers import Marker
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import NormalizedName, canonicalize_name
+from packaging.version import InvalidVersion, Version
+
+from .errors import LockUnreadable, shown
+from .lock import Lock, LockedPackage
+from .names import is_name
+
+_MAX_LINES = 100_000
+_COMMENT = re.compile(r"(^|\s+)#.*$")
+_CONTINUED = re.compile(r"\\\r?\n")
+_HASH = re.compile(r"\s--hash(?:=|\s+)(\S+)")
+_SHA256 = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
+_EDITABLE = re.compile(r"(?:-e|--editable)[\s=]")
+_PYTHON = re.compile(r"# .*\bof Python (\d+\.\d+\.\d+)")
+
+
+def read_requirements(text: str, source: str, markers: Mapping[str, str] | None = None) -> Lock:
+    """Return the exact versions in a requirements file; `source` is what errors call it.
+
+    With `markers`, the environment of an interpreter, lines for other environments are left out.
+    Editable and direct references are in `left_out`. Raises `LockUnreadable` for an option, a
+    nested file, a version that is not exact, an invalid hash, and a name listed twice.
+    """
+    if "\0" in text or text.count("\n") > _MAX_LINES:
+        raise LockUnreadable(source, "it is not a requirements file")
+    packages: dict[NormalizedName, LockedPackage] = {}
+    left_out = []
+    joined = _CONTINUED.sub(lambda match: " \v", text)  # \v keeps the count of lines
+    number = 1
+    for raw in joined.split("\n"):
+        line = _COMMENT.sub("", raw.replace("\v", "")).strip()
+        reader = _LineReader(source, number)
+        number += 1 + raw.count("\v")
+        if not line:
+            continue
+        if _EDITABLE.match(line):
+            left_out.append(f"line {reader.number} is editable")
+            continue
+        package = reader.package(line, markers)
+        if package is None:
+            left_out.append(f"line {reader.number} names an address")
+        elif package.marker != _ELSEWHERE:
+            if package.name in packages:
+                reader.fail(f"{package.name} is listed twice")
+            packages[package.name] = package
+    python = _PYTHON.match(text)
+    return Lock(
+        packages=tuple(packages[name] for name in sorted(packages)),
+        python=python[1] if python else "",
+        left_out=tuple(left_out),
+    )
+
+
+_ELSEWHERE = "\0"
+"""The marker of a package that another environment needs."""
+
+
+class _LineReader:
+    def __init__(self, source: str, number: int) -> None:
+        self._source = source
+        self.number = number
+
+    def fail(self, reason: str) -> NoReturn:
+        """Raise `LockUnreadable` for this line."""
+        raise LockUnreadable(self._source, f"line {self.number}: {reason}") from None
+
+    def package(self, line: str, markers: Mapping[str, str] | None) -> LockedPackage | None:
+        """Return the package of a line; None for one at an address."""
+        hashes = tuple(self._digest(text) for text in _HASH.findall(line))
+        requirement = self._requirement(_HASH.sub("", line).strip())
+        if requirement.url is not None:
+            return None
+        marker = requirement.marker
+        return LockedPackage(
+            name=canonicalize_name(requirement.name),
+            version=self._version(requirement),
+            marker=_ELSEWHERE if marker and markers and not self._applies(marker, markers) else "",
+            hashes=hashes,
+        )
+
+    def _requirement(self, text: str) -> Requirement:
+        if text.startswith("-") or re.search(r"\s--?[a-z]", text):
+            self.fail(f"{shown(text)} has an option; a lock has packages only")
+        try:
+            requirement = Requirement(text)
+        except (InvalidRequirement, ValueError, RecursionError):
+            self.fail(f"{shown(text)} is not a requirement")
+        if not is_name(requirement.name) or len(requirement.name) > 100:
+            self.fail(f"{shown(requirement.name)} is not a valid name")
+        return requirement
+
+    def _version(self, requirement: Requirement) -> Version:
+        specifiers = list(requirement.specifier)
+        is_exact = len(specifiers) == 1 and specifiers[0].operator in ("==", "===")
+        if not is_exact or specifiers[0].version.endswith(".*"):
+            self.fail(f"{shown(str(requirement))} is not an exact version, such as pea==1.0")
+        try:
+            return Version(specifiers[0].version)
+        except (InvalidVersion, ValueError):
+            self.fail(f"{shown(specifiers[0].version)} is not a valid version")
+
+    def _applies(self, marker: Marker, markers: Mapping[str, str]) -> bool:
+        try:
+            return marker.evaluate({**markers, "extra": ""})
+        except Exception:  # `packaging` raises several kinds for what it cannot compare
+            self.fail(f"the marker {shown(str(marker))} cannot be evaluated")
+
+    def _digest(self, text: str) -> str:
+        if not _SHA256.fullmatch(text.lower()):
+            self.fail(f"{shown(text)} is not a sha256; other hashes are not accepted")
+        return text.lower().removeprefix("sha256:")
