@@ -31,8 +31,12 @@ from . import code_snapshot, initiator
 
 _FORMAT = 2
 _INTERPRETER = JsonShape(Interpreter)
-_SOURCES = JsonShape(IndexSources, parts=(JsonShape(NetworkSettings),))
-_LIMITS = JsonShape(Limits, parts=(JsonShape(Limit), JsonShape(DeclaredMetadata)))
+_SOURCES = JsonShape(
+    IndexSources, optional=("cutoff_setting",), parts=(JsonShape(NetworkSettings),)
+)
+_LIMITS = JsonShape(
+    Limits, optional=("cutoffs",), parts=(JsonShape(Limit), JsonShape(DeclaredMetadata))
+)
 
 # `-I` ignores the working directory and the user's variables. Packages that the worker needs may
 # be elsewhere, in the user's site folder or beside the sources: the starter passes their folders.

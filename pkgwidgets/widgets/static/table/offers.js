@@ -49,6 +49,7 @@ export function makeOffers(model) {
   /** @type {Offers} */
   let offers = NONE;
 
+  /** @param {Offers} found */
   const unlockNodes = ({ unlocks = [] }) =>
     unlocks.flatMap(({ text, names }) => [text, " ", button(LABELS.preview, { className: "pkgw-quiet", ariaLabel: `${LABELS.preview} ${text}`, onclick: () => model.send({ type: "plan", names }) })]);
 
