@@ -148,6 +148,19 @@ def test_dependency_with_a_marker_keeps_it(
     assert 'latch==1.0 ; python_version >= "3" \\\n' in str(service.export("requirements.txt"))
 
 
+def test_release_for_this_patch_version_is_locked(
+    service: PackageService, published: Callable[..., None]
+) -> None:
+    required = f">={service.python_version}"
+    published(
+        BuiltWheel(name="kale", version="1.0", files={"kale.py": ""}, requires_python=required)
+    )
+    service.install_package("kale")
+    exported = service.export()
+    assert exported.notes == ()
+    assert "/kale-1.0-py3-none-any.whl" in exported.text
+
+
 def test_unknown_format_is_refused(service: PackageService) -> None:
     with pytest.raises(InvalidRequest, match=r"pylock\.toml or requirements\.txt"):
         service.export("poetry.lock")

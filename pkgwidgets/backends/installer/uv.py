@@ -144,6 +144,8 @@ class UvInstaller:
         `IndexUnavailable`, `ResolutionFailed`.
         """
         argv = ["compile", "--quiet", "--no-header", "--format", "pylock.toml", "--universal"]
+        # Without the patch version, uv refuses a release that needs a newer one: `>=3.11.5`.
+        argv += ["--python-version", self._interpreter.version]
         argv += ["--no-deps", *_WHEELS_ONLY, *self._python_option(), "-"]
         completed = self._run(argv, stdin="\n".join(pins))
         if completed.returncode != 0:
