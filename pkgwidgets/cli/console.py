@@ -8,6 +8,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from time import monotonic
 from typing import TYPE_CHECKING, Any, TextIO
 
 from pkgwidgets.core.errors import PkgwidgetsError
@@ -111,13 +112,18 @@ class _StatusLine:
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._length = 0
+        self._started = monotonic()
 
     def show_event(self, event: Event) -> None:
-        """Show an event in place of the previous one."""
+        """Show an event in place of the previous one, with the time so far."""
         if event.stage is not Stage.DONE:
             # The last column stays free: a terminal may wrap when it is filled.
             width = shutil.get_terminal_size().columns - 1
-            self._put(escape_hidden(describe(event).partition("\n")[0])[:width])
+            self._put(
+                escape_hidden(describe(event, monotonic() - self._started).partition("\n")[0])[
+                    :width
+                ]
+            )
 
     def clear(self) -> None:
         """Leave the line empty."""

@@ -8,6 +8,7 @@ from enum import StrEnum
 from packaging.utils import NormalizedName
 
 from .packages import PackageInfo
+from .text import format_size
 
 
 class Stage(StrEnum):
@@ -30,6 +31,8 @@ class Stage(StrEnum):
     DONE = "done"
 
 
+_SHOWN_SECONDS = 2.0
+"""The time of a quicker operation is not shown."""
 _STAGE_TEXTS = {
     "asking": "checking for updates",
     "resolving": "resolving",
@@ -76,9 +79,23 @@ class PackageChecked(Event):
     package: PackageInfo = field()
 
 
-def describe(event: Event) -> str:
-    """Describe an event in a few words."""
+def describe(event: Event, seconds: float = 0.0) -> str:
+    """Describe an event in a few words, with the seconds that the operation takes so far.
+
+    >>> describe(Event(stage=Stage.VERIFYING), 72.5)
+    'verifying (1 min 12 s)'
+    """
     words = event.text or _STAGE_TEXTS[event.stage.value]
     if event.stage.value == "asking" and event.total:
-        return f"{words}, {event.done} of {event.total}"
-    return words
+        words = f"{words}, {event.done} of {event.total}"
+    if event.stage.value == "fetching" and event.total:
+        words = f"{words}, {format_size(event.total)}"
+    return f"{words}{time_so_far(seconds)}"
+
+
+def time_so_far(seconds: float) -> str:
+    """Return a time in brackets, such as ` (12 s)`; "" for less than two seconds."""
+    if seconds < _SHOWN_SECONDS:
+        return ""
+    minutes, rest = divmod(int(seconds), 60)
+    return f" ({minutes} min {rest} s)" if minutes else f" ({rest} s)"

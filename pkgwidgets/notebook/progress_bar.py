@@ -51,11 +51,12 @@ class _Bar:
         self._bar: tqdm[Any] | None = None
 
     def follow(self, event: Event) -> None:
+        seconds = self._clock() - self._started
         if self._bar is None:
-            if self._clock() - self._started < _DELAY_SECONDS:
+            if seconds < _DELAY_SECONDS:
                 return
             self._bar = self._make_bar(total=1.0, leave=False, bar_format="{desc} {bar}")
-        self._bar.set_description_str(describe(event), refresh=False)
+        self._bar.set_description_str(describe(event, seconds), refresh=False)
         fraction = _fraction(event)
         self._bar.update(0 if fraction is None else max(0.0, fraction - self._bar.n))
 

@@ -39,6 +39,7 @@ from pkgwidgets.core.transactions import Outcome, Transaction
 from . import access, holds, lost_files, recovery, undo, verification
 from .breakages import blame_installer
 from .incomplete import blocked_packages, raise_if_touched
+from .progress_texts import naming_releases
 from .signals import defer_interrupts
 from .snapshot import changes_since_plan, check_unchanged
 
@@ -162,14 +163,14 @@ def _apply_locked(progress: _Progress, report: Report) -> None:
         report(Event(stage=Stage.SAVING))
         paths = _paths_to_save(backend, plan, stage)
         raise_if_touched(paths.saved, progress.incomplete)
-        size = save_point.save(
-            paths.saved, lambda: report(Event(stage=Stage.SAVING)), folders=paths.folders
-        )
+        saving = Event(stage=Stage.SAVING, text=f"saving the old files, {len(paths.saved):,}")
+        size = save_point.save(paths.saved, lambda: report(saving), folders=paths.folders)
         report(Event(stage=Stage.SAVING))  # the last moment to cancel without a rollback
         record("SAVED", paths=len(paths.saved), bytes=size)
         record("INTENT")
-    report(Event(stage=Stage.INSTALLING))
-    _install(backend, plan, report)
+    report_install = naming_releases(report, Stage.INSTALLING, plan)
+    report_install(Event(stage=Stage.INSTALLING))
+    _install(backend, plan, report_install)
     # The installer removed files that another distribution owns, too, and edited ones.
     failed = save_point.put_back(paths.shared) or save_point.keep_beside(paths.copies)
     if failed:
@@ -261,7 +262,8 @@ def _stage(
     What was prepared for this plan is taken over, with the result of its import check.
     """
     plan = transaction.plan
-    report(Event(stage=Stage.FETCHING, total=plan.download_size))
+    report_fetch = naming_releases(report, Stage.FETCHING, plan)
+    report_fetch(Event(stage=Stage.FETCHING))
     if plan.from_save_point:
         return None, None
     stage = backend.journal.folder(transaction.id) / "stage"
@@ -270,7 +272,7 @@ def _stage(
         return None, prepared
     if prepared is None:
         with _blaming(plan):
-            backend.installer.stage(plan, stage, report)
+            backend.installer.stage(plan, stage, report_fetch)
     return stage, prepared
 
 

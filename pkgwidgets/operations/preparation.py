@@ -10,6 +10,7 @@ from pkgwidgets.core.preparations import ImportResult
 
 from . import verification
 from .apply import check_changeable
+from .progress_texts import naming_releases
 from .snapshot import check_unchanged
 
 
@@ -27,8 +28,9 @@ def prepare_plan(backend: Backend, plan: Plan, report: Report = no_report) -> No
     with backend.preparations.begin(plan.id) as preparation:
         stage = preparation.stage if plan.pins else None
         if stage is not None:
-            report(Event(stage=Stage.FETCHING, total=plan.download_size))
-            backend.installer.stage(plan, stage, report)
+            report_fetch = naming_releases(report, Stage.FETCHING, plan)
+            report_fetch(Event(stage=Stage.FETCHING))
+            backend.installer.stage(plan, stage, report_fetch)
         report(Event(stage=Stage.CHECKING))
         failing, baseline = verification.problems_before(backend, plan, stage, report)
         if failing:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from time import monotonic
 from typing import Any
 
-from pkgwidgets.core.events import Event, Stage, describe
-from pkgwidgets.core.text import format_size
+from pkgwidgets.core.events import Event, Stage, describe, time_so_far
 
 _STAGES = {
     Stage.RESOLVING: "preparing",
@@ -25,6 +25,8 @@ _Payload = dict[str, Any]
 class TaskProgress:
     """Collects the events of one change; `payload` is what the progress view shows.
 
+    `seconds_so_far` is how long the change runs already.
+
     >>> progress = TaskProgress("Upgrading pandas")
     >>> progress.follow(Event(stage=Stage.INSTALLING, text="installing pandas 3.0.0"))
     True
@@ -32,7 +34,14 @@ class TaskProgress:
     ('installing', 'installing pandas 3.0.0…', ['installing pandas 3.0.0'])
     """
 
-    def __init__(self, title: str) -> None:
+    def __init__(
+        self,
+        title: str,
+        seconds_so_far: float = 0.0,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        self._clock = clock
+        self._started = clock() - seconds_so_far
         stage: str = next(iter(_STAGES.values()))
         self.payload = _running_payload(title, stage, f"{stage}…", ())
         self._last_event: tuple[Stage | None, str, str] = (None, "", "")
@@ -42,7 +51,8 @@ class TaskProgress:
         payload = self.payload
         stage: str = _STAGES.get(event.stage) or payload["stage"]
         log = self._add_log(event)
-        text = f"{_stage_text(event) or stage}…"
+        seconds = time_so_far(self._clock() - self._started)
+        text = f"{_stage_text(event) or stage}…{seconds}"
         self.payload = _running_payload(payload["title"], stage, text, log)
         return stage != payload["stage"] or len(log) != len(payload["log"])
 
@@ -78,13 +88,8 @@ def _running_payload(title: str, stage: str, text: str, log: Sequence[str]) -> _
 
 
 def _stage_text(event: Event) -> str:
-    """Return the progress of an event as a text, in bytes if those are known.
+    """Return the progress of an event as a text.
 
     The text of the first stage is the whole plan, which only the log has room for.
     """
-    if event.stage is Stage.RESOLVING:
-        return _STAGES[event.stage]
-    if event.stage is Stage.FETCHING and event.total:
-        done_text = f"{format_size(event.done)} of " if event.done else ""
-        return f"fetching {done_text}{format_size(event.total)}"
-    return describe(event)
+    return _STAGES[event.stage] if event.stage is Stage.RESOLVING else describe(event)

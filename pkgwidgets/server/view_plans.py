@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -165,7 +166,8 @@ async def task_stream(
     that comes again gets all from the start.
     """
     feed = feeds.join(view.backend, transaction.id)
-    task = TaskProgress(request_titles.running_title(transaction))
+    so_far = (datetime.now(UTC) - transaction.started).total_seconds()
+    task = TaskProgress(request_titles.running_title(transaction), so_far)
     try:
         seen, log = 0, list[str]()
         yield _task_message("task", task.payload, log)

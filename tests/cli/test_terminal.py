@@ -91,7 +91,7 @@ def test_progress_is_shown_and_cleared(at_terminal: Start) -> None:
     assert "verifying" in terminal.shown
     after = terminal.shown.rpartition("verifying")[2]
     # Blanks overwrite the last event before further output.
-    assert re.match(r" *\r {9,}\rDone\. ", after)
+    assert re.match(r"[^\r]*\r {9,}\rDone\. ", after)
 
 
 def test_table_is_drawn_with_rich_if_installed(at_terminal: Start, tmp_path: Path) -> None:

@@ -110,6 +110,18 @@ def test_slow_import_is_tried_again_with_more_time(
     assert checker.failures([*others, "slow"]) == {}
 
 
+def test_progress_names_the_module_that_is_imported_now(backend: Backend, garden: Demo) -> None:
+    site = backend.environment.interpreter.scheme["purelib"]
+    (site / "slow_pea.py").write_text("import time\ntime.sleep(0.4)\n")
+    events: list[Event] = []
+    checker = SubprocessImportChecker(backend.environment.interpreter)
+    assert checker.failures(["raintable", "slow_pea", "bedplanner"], events.append) == {}
+    slow = Event(
+        stage=Stage.VERIFYING, text="verifying: importing slow_pea, 2 of 3", done=2, total=3
+    )
+    assert slow in events
+
+
 def test_only_one_of_many_hanging_imports_gets_more_time(backend: Backend, garden: Demo) -> None:
     names = ["hanging1", "hanging2", "hanging3"]
     for name in names:

@@ -70,6 +70,50 @@ for _ in range(50):
     assert (done.returncode, len(done.stdout), len(done.stderr)) == (0, 2_500_050, 2_500_050)
 
 
+_ANSWERED = """
+import pathlib, sys, time
+def wait_for(name):
+    while not pathlib.Path(sys.argv[1], name).exists():
+        time.sleep(0.01)
+"""
+
+
+def test_lines_are_passed_on_while_the_process_runs(tmp_path: Path) -> None:
+    code = f"""{_ANSWERED}
+for line in ("one", "two", "x" * 200_000 + "\\nthree"):
+    print(line, flush=True)
+    wait_for(line[-5:].strip())
+"""
+    lines: list[str] = []
+
+    def answer(line: str) -> None:
+        lines.append(line)
+        (tmp_path / line[:5]).touch()
+
+    done = process.run([PYTHON, "-c", code, str(tmp_path)], on_line=answer, timeout=60)
+    assert done.returncode == 0
+    assert [line for line in lines if len(line) < 10] == ["one", "two", "three"]
+    assert done.stdout == f"one\ntwo\n{'x' * 200_000}\nthree\n"
+
+
+@pytest.mark.parametrize("is_told", [True, False], ids=["told", "not told"])
+def test_end_is_noticed_whether_or_not_the_system_tells_it(
+    is_told: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    if not is_told:
+        monkeypatch.delattr(os, "pidfd_open")
+    ticks: list[int] = []
+
+    def tick() -> None:
+        ticks.append(1)
+        if len(ticks) == 4:
+            (tmp_path / "go").touch()
+
+    done = process.run([PYTHON, "-c", f"{_ANSWERED}wait_for('go')", str(tmp_path)], tick=tick)
+    assert done.returncode == 0
+    assert process.run(["sleep", "30"], timeout=0.1).returncode is None
+
+
 def test_invalid_utf8_output_is_read_with_replacement_characters() -> None:
     done = process.run([PYTHON, "-c", "import os; os.write(1, b'a\\xffb')"])
     assert done.stdout == "a\ufffdb"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import py_compile
+import re
 import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -32,6 +33,17 @@ from pkgwidgets.operations import apply, recovery
 from pkgwidgets.operations.planning import plan_install, plan_undo, plan_uninstall, plan_upgrade
 
 # --- without faults
+
+
+def test_events_name_the_releases_the_download_and_the_old_files(backend: Backend) -> None:
+    plan, events = plan_upgrade(backend, "seedshelf"), list[Event]()
+    apply.apply_plan(backend, plan, events.append)
+    texts = {stage: {e.text for e in events if e.stage is stage} for stage in Stage}
+    release = f"seedshelf {plan.changes[0].after}"
+    assert texts[Stage.FETCHING] == {f"fetching {release}"}
+    assert {e.total for e in events if e.stage is Stage.FETCHING} == {plan.download_size}
+    assert texts[Stage.INSTALLING] == {f"installing {release}"}
+    assert any(re.fullmatch(r"saving the old files, \d+", text) for text in texts[Stage.SAVING])
 
 
 def test_staged_files_are_removed_after_the_transaction(backend: Backend) -> None:

@@ -42,6 +42,8 @@ _SECRET_NAME = re.compile(
 _NO_SECRETS = {"PWD", "XAUTHORITY"}
 _TICK_SECONDS = 0.05
 """The time between two checks of a running process."""
+_MAX_LINES_BYTES = 1 << 16
+"""Of a child's output, what one tick reads at most."""
 _PDEATHSIG = 1
 """`PR_SET_PDEATHSIG` of prctl(2)."""
 _parent_death_hooks: list[Callable[[], None]] = []
@@ -110,6 +112,7 @@ def run(
     environment: Mapping[str, str] | None = None,
     timeout: float | None = None,
     tick: Callable[[], None] = lambda: None,
+    on_line: Callable[[str], None] | None = None,
     keep: Sequence[int] = (),
     grace_seconds: float = 3.0,
     account: Account = OWN_ACCOUNT,
@@ -119,8 +122,10 @@ def run(
     An interrupt of the kernel must not stop an installation, so the process has its own session.
     If `tick` raises, or an interrupt arrives here, the whole process group is ended before the
     exception propagates: SIGTERM first, SIGKILL after `grace_seconds`. Output goes to files, so no
-    pipe can fill up. `keep` are descriptors that the process inherits. `timeout` is in seconds.
-    The process works as `account`; for another user it starts in the root folder without a `cwd`.
+    pipe can fill up. `on_line` gets the lines of the standard output while the process runs; the
+    last ones may be missing. `keep` are descriptors that the process inherits. `timeout` is in
+    seconds. The process works as `account`; for another user it starts in the root folder without a
+    `cwd`.
     Raises OSError if the process cannot be started.
     """
     with (
@@ -150,7 +155,7 @@ def run(
             preexec_fn=_parent_death_hooks[0] if _parent_death_hooks else None,
         )
         try:
-            returncode = _wait(child, timeout, tick)
+            returncode = _wait(child, timeout, _tick_with_lines(output_file, on_line, tick))
         finally:
             _terminate(child, grace_seconds)
         return CompletedProcess(
@@ -289,6 +294,27 @@ def _find_working_folder() -> Path | None:
     except FileNotFoundError:
         return Path(tempfile.gettempdir())
     return None
+
+
+def _tick_with_lines(
+    output: IO[bytes], on_line: Callable[[str], None] | None, tick: Callable[[], None]
+) -> Callable[[], None]:
+    """Return a tick that passes on the new lines of a file that a child writes."""
+    if on_line is None:
+        return tick
+    position = 0
+
+    def tick_with_lines() -> None:
+        nonlocal position
+        # Not `read`: it would move the position at which the child writes.
+        data = os.pread(output.fileno(), _MAX_LINES_BYTES, position)
+        complete = data[: data.rfind(b"\n") + 1]
+        position += len(complete) or (len(data) if len(data) == _MAX_LINES_BYTES else 0)
+        for line in complete.splitlines():
+            on_line(line.decode("utf-8", "replace"))
+        tick()
+
+    return tick_with_lines
 
 
 def _wait(

@@ -13,7 +13,7 @@ from typing import Any
 from pkgwidgets.backends.processes import process
 from pkgwidgets.backends.processes.account import Account
 from pkgwidgets.core.environment import Interpreter
-from pkgwidgets.core.events import Event, Stage
+from pkgwidgets.core.events import Stage
 from pkgwidgets.core.interfaces import (
     NEEDS,
     NOT_TRIED,
@@ -25,7 +25,7 @@ from pkgwidgets.core.interfaces import (
 from pkgwidgets.core.preparations import BYTECODE_FOLDER
 
 from . import bytecode, probes
-from .import_steps import UNFINISHED, ReportedSteps
+from .import_steps import UNFINISHED, ImportProgress, ReportedSteps
 from .new_files import new_files_removed
 
 
@@ -218,7 +218,8 @@ class SubprocessImportChecker:
     def _run(
         self, source: str, task: Mapping[str, Any], timeout: float, report: Report
     ) -> ReportedSteps:
-        event = Event(stage=Stage.CHECKING if task["is_staged"] else Stage.VERIFYING)
+        stage = Stage.CHECKING if task["is_staged"] else Stage.VERIFYING
+        progress = ImportProgress(stage, task.get("modules", ()), report)
         with TemporaryDirectory(prefix="pkgwidgets-trial-") as folder:
             file = Path(folder, "task")
             file.write_text(json.dumps(task), encoding="utf-8")
@@ -230,7 +231,8 @@ class SubprocessImportChecker:
                     cwd=Path(folder),
                     environment=process.program_environment(self._variables),
                     timeout=timeout,
-                    tick=lambda: report(event),
+                    tick=progress.tick,
+                    on_line=progress.read,
                     account=account,
                 )
         return ReportedSteps(completed, task["timeout_seconds"])

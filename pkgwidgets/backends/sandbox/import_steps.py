@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from pkgwidgets.backends.processes.process import CompletedProcess
+from pkgwidgets.core.events import Event, Stage, describe
+from pkgwidgets.core.interfaces import Report
 
 from . import probes
 
@@ -36,6 +41,35 @@ class ReportedSteps:
         if steps and steps[-1][0] == "starting":
             self.fatal_pth = steps[-1][1]
             self.pth_errors[self.fatal_pth] = self.failure_text
+
+
+class ImportProgress:
+    """Reports which module a probe imports now, and how many of them it imports."""
+
+    def __init__(self, stage: Stage, modules: Sequence[str], report: Report) -> None:
+        self._numbers = {module: number for number, module in enumerate(modules, 1)}
+        self._report = report
+        self._stage_event = Event(stage=stage)
+        self._event = self._stage_event
+
+    def read(self, line: str) -> None:
+        """Read a line of the output; only the steps of the expected modules count."""
+        if not line.startswith(probes.MARK):
+            return
+        with suppress(ValueError, RecursionError):  # modules can write such lines, too
+            match json.loads(line.removeprefix(probes.MARK)):
+                case ["trying", str(module)] if module in self._numbers:
+                    self._event = self._importing(module)
+
+    def tick(self) -> None:
+        """Report the import that runs now."""
+        self._report(self._event)
+
+    def _importing(self, module: str) -> Event:
+        number, total = self._numbers[module], len(self._numbers)
+        count = f", {number} of {total}" if total > 1 else ""
+        text = f"{describe(self._stage_event)}: importing {module}{count}"
+        return replace(self._stage_event, text=text, done=number, total=total)
 
 
 def _failure_text(completed: CompletedProcess, seconds: float) -> str:
