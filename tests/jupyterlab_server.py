@@ -153,8 +153,8 @@ class Lab:
 
 
 @contextmanager
-def serve_front_end(home: Path, app: str = "lab") -> Iterator[Lab]:
-    """Serve a new folder with one of the front ends, in a home of its own."""
+def serve_front_end(home: Path, app: str = "lab", *, python: str = sys.executable) -> Iterator[Lab]:
+    """Serve a new folder with one of the front ends of a Python, in a home of its own."""
     work = home / "work"
     work.mkdir(parents=True)
     for plugin, settings in _SETTINGS.items():
@@ -166,7 +166,11 @@ def serve_front_end(home: Path, app: str = "lab") -> Iterator[Lab]:
     log = home / "log"
     with log.open("wb") as out:
         process = subprocess.Popen(
-            _argv(lab), stdout=out, stderr=subprocess.STDOUT, env=environment_of(home), cwd=work
+            _argv(lab, python),
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            env=environment_of(home),
+            cwd=work,
         )
         try:
             _wait_until_up(lab, process, log)
@@ -203,25 +207,26 @@ def environment_of(home: Path) -> dict[str, str]:
     return {**kept, **own, "JUPYTER_PREFER_ENV_PATH": "1"}
 
 
-def _argv(lab: Lab) -> list[str]:
+def _argv(lab: Lab, python: str) -> list[str]:
     module, _, exposes = _APPS[lab.app]
     port = lab.url.rpartition(":")[2]
     if lab.app == "voila":
         more = [f"--port={port}", "--Voila.ip=127.0.0.1", f"--token={lab.token}", str(lab.folder)]
-        return command(module, "--no-browser", *more)
+        return command(module, "--no-browser", *more, python=python)
     return command(
         module,
         "--no-browser",
         *("--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}", "--ServerApp.port_retries=0"),
         *(f"--IdentityProvider.token={lab.token}", f"--ServerApp.root_dir={lab.folder}"),
         *("--ServerApp.allow_root=True", f"--{exposes}.expose_app_in_browser=True"),
-        *_labextension_options(lab, {exposes, "LabApp"}),
+        *_labextension_options(lab, {exposes, "LabApp"}, Path(python).parent.parent),
+        python=python,
     )
 
 
-def _labextension_options(lab: Lab, apps: set[str]) -> list[str]:
+def _labextension_options(lab: Lab, apps: set[str], prefix: Path) -> list[str]:
     """Return the options that name the extensions; beside Notebook, JupyterLab serves settings."""
-    installed = Path(sys.prefix) / "share" / "jupyter" / "labextensions"
+    installed = prefix / "share" / "jupyter" / "labextensions"
     paths = (lab.folder.parent / "labextensions", installed)
     return [f"--{app}.labextensions_path={path}" for app in sorted(apps) for path in paths]
 

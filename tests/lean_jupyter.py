@@ -13,6 +13,6 @@ runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
 """
 
 
-def command(module: str, *options: str) -> list[str]:
+def command(module: str, *options: str, python: str = sys.executable) -> list[str]:
     """Return the command that runs a Jupyter module; its kernels are unchanged."""
-    return [sys.executable, "-c", _MAIN, module, *options]
+    return [python, "-c", _MAIN, module, *options]

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 from browser import garden_kernel
-from browser.panel_notebook import PanelNotebook
+from browser.side_bar import SideBar
 from jupyterlab_server import Lab, serve_front_end, take_picture
-from playwright.sync_api import Browser, Locator, expect
+from playwright.sync_api import Browser, expect
 
 from pkgwidgets import demo
 from pkgwidgets.demo import Demo
@@ -35,37 +35,6 @@ def front_end(
         patch.setenv("UV_DEFAULT_INDEX", garden.index_url)
         with serve_front_end(tmp_path_factory.mktemp("home"), request.param) as running:
             yield running
-
-
-class SideBar(PanelNotebook):
-    """A notebook in a window of its own, with the side bar."""
-
-    @property
-    def panel(self) -> Locator:
-        return self.page.locator(".pkgw-side-place:not(.lm-mod-hidden)")
-
-    @property
-    def opener(self) -> Locator:
-        return self.page.locator(".jp-NotebookPanel-toolbar [data-command='pkgwidgets:open']")
-
-    def open(self) -> None:
-        """Open the side bar by the button of the toolbar."""
-        self.opener.click()
-
-    def version(self, name: str) -> Locator:
-        return self.row(name).locator(".pkgw-c-version")
-
-    def upgrade_and_undo(self, picture: str) -> None:
-        """Plan an upgrade, apply it and undo it, each with a click."""
-        expect(self.version("seedshelf")).to_have_text("1.4.1")
-        self.button("Upgrade seedshelf").click()
-        expect(self.button("Apply")).to_be_enabled()
-        take_picture(self.page, f"{picture}-plan")
-        self.button("Apply").click()
-        expect(self.version("seedshelf")).to_have_text("1.4.2")
-        self.button("Undo").click()
-        expect(self.button("Redo")).to_be_visible()
-        expect(self.version("seedshelf")).to_have_text("1.4.1")
 
 
 @pytest.fixture
@@ -99,6 +68,32 @@ def test_known_updates_are_counted_on_the_button(notebook: SideBar, garden: Demo
     notebook.wait_until_idle()
     expect(notebook.opener).to_have_text("Packages · 7 updates")
     assert len(garden.index.requests) == asked
+
+
+@pytest.mark.parametrize("front_end", ["lab"], indirect=True)
+def test_count_is_turned_off_in_the_settings_editor(notebook: SideBar) -> None:
+    notebook.open()
+    notebook.wait_until_checked()
+    notebook.page.reload()
+    notebook.wait_until_idle()
+    expect(notebook.opener).to_have_text("Packages · 7 updates")
+    notebook.execute("settingeditor:open", query="Packages")
+    switch = notebook.page.get_by_label("Show the number of updates")
+    expect(switch).to_be_checked()
+    take_picture(notebook.page, "settings")
+    switch.uncheck()
+    expect(notebook.opener).to_have_text("Packages")
+
+
+def test_side_bar_is_open_again_after_a_reload(notebook: SideBar) -> None:
+    notebook.open()
+    notebook.wait_until_checked()
+    notebook.page.wait_for_timeout(3_000)  # JupyterLab saves its layout a little later
+    notebook.page.reload()
+    notebook.wait_until_idle()
+    notebook.wait_until_checked()
+    expect(notebook.row("seedshelf")).to_be_visible()
+    notebook.upgrade_and_undo("reloaded")
 
 
 def test_palette_and_menu_open_the_panel(notebook: SideBar, front_end: Lab) -> None:
