@@ -48,7 +48,8 @@ def export(backend: Backend, file_name: str = PYLOCK, *, report: Report = no_rep
     lock = make_lock(backend, with_addresses=file_name == PYLOCK, report=report)
     if file_name == PYLOCK:
         lock = _for_pylock(lock)
-        return Export(file_name=file_name, text=write_pylock(lock), notes=missing_notes(lock))
+        notes = (*missing_notes(lock), *_unhashable_notes(lock))
+        return Export(file_name=file_name, text=write_pylock(lock), notes=notes)
     notes = (*missing_notes(lock), *unhashed_notes(lock, "so a comment in the file"))
     return Export(file_name=file_name, text=write_requirements(lock), notes=notes)
 
@@ -186,6 +187,14 @@ def _lacks_required_fact(source: LockedSource) -> bool:
 def missing_notes(lock: Lock) -> tuple[str, ...]:
     """Return a sentence for each package that a lock lacks."""
     return tuple(f"{name} is left out: {why}" for name, why in lock.missing.items())
+
+
+def _unhashable_notes(lock: Lock) -> tuple[str, ...]:
+    """Name the packages for which pip refuses a whole lock, because they have no file to hash."""
+    names = [p.name for p in lock.packages if p.source is not None and p.source.kind != "archive"]
+    if not names:
+        return ()
+    return (f"{shorten_names(names)}: not a file with a hash, so uv takes the lock and pip not",)
 
 
 def unhashed_notes(lock: Lock, effect: str) -> tuple[str, ...]:

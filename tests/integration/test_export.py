@@ -117,7 +117,10 @@ def test_direct_urls_and_editables_are_named(
     with_direct_url(garden, "frostcall", {"url": archive.as_uri(), "archive_info": {}})
     editable = {"url": (tmp_path / "my src").as_uri(), "dir_info": {"editable": True}}
     with_direct_url(garden, "moonsower", editable)
-    text = str(service.export())
+    exported = service.export()
+    expected = "moonsower, seedshelf: not a file with a hash, so uv takes the lock and pip not"
+    assert exported.notes == (expected,)
+    text = str(exported)
     tables = tomllib.loads(text)
     Pylock.from_dict(tables).validate()
     found = {entry["name"]: entry for entry in tables["packages"]}
