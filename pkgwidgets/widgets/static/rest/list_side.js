@@ -110,6 +110,7 @@ export function listSide(server, model, { onRunning, onListed, isBusy }) {
     const news = new Map(answer.rows.map((row) => [keyOfRow(row), row]));
     setHeader({ busy: "" });
     showRows(model.get("rows").map((row) => news.get(keyOfRow(row)) ?? row));
+    loadOffers();
   }
 
   async function dismiss(name) {
