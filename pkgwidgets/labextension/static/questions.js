@@ -87,7 +87,7 @@ export async function createDialogs(scope, serverSettings) {
       }
     }
     const buttons = [Dialog.cancelButton({ label: REFUSE }), Dialog.warnButton({ label: question.accept })];
-    const dialog = new QuestionDialog({ title: TITLE, body: new Widget({ node: questionNode(question) }), buttons, defaultButton: 0 });
+    const dialog = new /** @type {any} */ (QuestionDialog)({ title: TITLE, body: new Widget({ node: questionNode(question) }), buttons, defaultButton: 0 });
     const answer = dialog.launch().then(({ button }) => (hasEnded ? null : button.accept), () => null);
     const close = () => {
       hasEnded = true;
