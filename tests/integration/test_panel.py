@@ -80,9 +80,9 @@ def test_html_table_has_the_last_check_though_the_panel_was_not_displayed(
     service: PackageService, garden: Demo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     garden.index.fresh_seconds = 600
+    later = time.time_ns() + 5 * 10**9
     for module in ("environment.environment_stat_key", "history.transaction_cache"):
         # As if the garden were older than two seconds: file times cannot miss a change then.
-        later = time.time_ns() + 5 * 10**9
         monkeypatch.setattr(f"pkgwidgets.backends.{module}.time_ns", lambda: later)
     service.check_for_updates()
     requests = len(garden.index.requests)
