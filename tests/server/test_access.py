@@ -21,6 +21,7 @@ from pkgwidgets.server import request_body
 
 PARAMETERS = {"{name}": "seedshelf", "{id}": "20260101T000000000000-abcdef"}
 BODIES: dict[str, object] = {
+    "drift": {"text": "seedshelf==1.4.1\n"},
     "plan": {"upgrade": ["seedshelf"]},
     "installPackage": {"requirement": "seedshelf==1.4.2"},
 }
@@ -43,7 +44,11 @@ def _fill_parameters(path: str) -> str:
     return path
 
 
-READS = [operation for operation in operations() if operation[0] == "GET" or operation[2] == "plan"]
+READS = [
+    operation
+    for operation in operations()
+    if operation[0] == "GET" or operation[2] in ("plan", "drift")
+]
 CHANGES = [operation for operation in operations() if operation not in READS]
 WITH_BODIES = [operation for operation in operations() if operation[2] in Contract().bodies()]
 every_operation = pytest.mark.parametrize(
@@ -277,7 +282,7 @@ async def test_unauthorized_user_cannot_read_anything(
 def test_read_only_routes_are_the_documented_ones() -> None:
     assert {operation_id for _, _, operation_id in READS} == {
         "audit", "checkForUpdates", "getContract", "getPackage", "getPackageById", "getPackages",
-        "getHolds",
+        "drift", "export", "getHolds",
         "getTransaction", "getTransactions", "plan",
     }  # fmt: skip
     assert all(re.fullmatch(r"[A-Za-z/.\-\d]+", path) for _, path, _ in operations())
