@@ -25,6 +25,8 @@ from pkgwidgets.demo import Demo
 
 Ask = Callable[..., dict[str, Any]]
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def ask(garden: Demo) -> Ask:
