@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import uv
 
@@ -24,3 +26,12 @@ def new_environment(folder: Path) -> Path:
 def installed_in(python: Path) -> set[str]:
     """Return `name==version` of everything that uv finds installed."""
     return set(run_uv("pip", "freeze", "--python", python).stdout.split())
+
+
+def check_pylock(tables: dict[str, Any]) -> None:
+    """Validate the tables of a `pylock.toml`, as far as packaging can: it reads them since 26."""
+    assert tables["lock-version"] == "1.0"
+    if find_spec("packaging.pylock") is not None:
+        from packaging.pylock import Pylock
+
+        Pylock.from_dict(tables).validate()

@@ -13,7 +13,6 @@ from browser.side_bar import SideBar
 from jupyterlab_server import Lab, serve_front_end
 from playwright.sync_api import Browser, expect
 
-import pkgwidgets
 from pkgwidgets import demo
 from pkgwidgets.demo import Demo
 
@@ -34,7 +33,7 @@ def oldest(garden: Demo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[L
     python = str(folder / "env" / "bin" / "python")
     subprocess.run([uv.find_uv_bin(), "venv", "--quiet", str(folder / "env")], check=True)
     install = [uv.find_uv_bin(), "pip", "install", "--quiet", "--python", python]
-    checkout = Path(pkgwidgets.__file__).parent.parent
+    checkout = Path(__file__).parents[2]
     subprocess.run([*install, OLDEST, "ipykernel", "-e", str(checkout)], check=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("UV_DEFAULT_INDEX", garden.index_url)

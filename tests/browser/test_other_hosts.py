@@ -15,7 +15,6 @@ import uv
 from jupyterlab_server import environment_of, take_picture
 from playwright.sync_api import Browser, expect
 
-import pkgwidgets
 from pkgwidgets.demo.lab import free_port
 
 pytestmark = pytest.mark.slow
@@ -56,7 +55,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
     command = [uv.find_uv_bin(), "venv", "--quiet", str(folder)]
     subprocess.run(command, check=True)
     packages = [name for names, _, _ in HOSTS.values() for name in names]
-    checkout = Path(pkgwidgets.__file__).parent.parent
+    checkout = Path(__file__).parents[2]
     install = [uv.find_uv_bin(), "pip", "install", "--quiet", "--python", str(folder)]
     subprocess.run([*install, *packages, "-e", str(checkout)], check=True)
     return folder

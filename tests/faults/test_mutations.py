@@ -373,7 +373,7 @@ MUTATIONS = {
     ),
     "cancelled: saving does not notice it": Mutation(
         file="operations/apply.py",
-        code="paths.saved, lambda: report(Event(stage=Stage.SAVING)), folders=paths.folders",
+        code="paths.saved, lambda: report(saving), folders=paths.folders",
         instead="paths.saved, folders=paths.folders",
         test="faults/test_cancel.py"
         "::test_cancellation_during_saving_leaves_the_environment_unchanged",

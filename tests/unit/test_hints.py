@@ -11,8 +11,8 @@ import pytest
 from error_examples import EXAMPLES
 
 import pkgwidgets
+from pkgwidgets.agents.annotations import ANNOTATIONS
 from pkgwidgets.agents.errors import NotAllowed, PlanNotRead, ServerMissing
-from pkgwidgets.agents.tools import tool_paths
 from pkgwidgets.core import errors
 from pkgwidgets.core.errors import (
     EnvironmentRefused,
@@ -43,7 +43,8 @@ CALL = re.compile(r"`[a-zA-Z_.]+\([^`]*\)`|`[a-z_]+=[^`]*`")
 ROUTE = re.compile(r"`(?:GET|PUT|POST|DELETE) |`\?[a-z]+=|execute|Authorization")
 OPTION = re.compile(r"`--[a-z]|`%packages|`pkgwidgets ")
 
-TOOLS = {path.partition(":")[2] for path in tool_paths()}
+TOOLS = {*ANNOTATIONS}
+"""The tools of agents."""
 
 SERVER: list[tuple[PkgwidgetsError, Hint | None]] = [
     (KernelElsewhere("k", "a gateway starts its kernels"), Hint.USE_IN_NOTEBOOK),
