@@ -123,7 +123,7 @@ def test_accessibility_tree_matches_the_snapshot(notebook: PanelNotebook) -> Non
               - columnheader "Action"
     """)
     expect(table.locator(".pkgw-chip:visible")).to_have_text(
-        ["Updates 7", "Requested 9", "Blocked 1"]
+        ["Updates 7", "Requested 9", "Blocked 1", "Advisories 2"]
     )
     expect(notebook.row("raintable")).to_match_aria_snapshot("""
       - row:
@@ -205,7 +205,7 @@ def test_upgrade_and_undo_work_with_the_keyboard_alone(notebook: PanelNotebook) 
 
 def tab_back_to(notebook: PanelNotebook, name: str) -> None:
     """Press Shift+Tab until the named button has the focus, which must stay in the panel."""
-    for _ in range(12):
+    for _ in range(16):
         assert notebook.panel.locator(":focus").count() == 1, "the focus left the panel"
         if notebook.button(name).evaluate("(node) => node === document.activeElement"):
             return

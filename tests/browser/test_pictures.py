@@ -25,7 +25,7 @@ garden.index.withdraw("moonsower")
 
 def test_readme_pictures_are_taken(chromium: Browser, lab: Lab) -> None:
     name = lab.write("readme.ipynb", f"{GARDEN}\n{OURS}", PANEL)
-    notebook = PanelNotebook(chromium, lab, name, width=1180, scale=1.2)
+    notebook = PanelNotebook(chromium, lab, name, width=1180)
     notebook.execute("application:toggle-left-area")
     notebook.run(0)
     notebook.run(1)
