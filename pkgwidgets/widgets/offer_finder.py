@@ -25,9 +25,14 @@ class OfferFinder:
         self._job = BackgroundJob()
 
     def begin(self) -> None:
-        """Look for offers if the rows have answers of the index, and none are known for them."""
+        """Look for offers if the rows have answers of the index, and none are known for them.
+
+        Where the index answered for no row, it is not asked more: it counts its failures.
+        """
         table = self._table
-        is_of_use = table.header.get("checked") and not table.header.get("refusal")
+        has_answers = any(row["latest"] for row in table.rows)
+        is_checked = table.header.get("checked") and not table.header.get("refusal")
+        is_of_use = is_checked and has_answers
         if is_of_use and table.offers.get("revision") != table.revision:
             self._job.cancel()
             self._job.start(self._find, lambda error: None)

@@ -79,7 +79,8 @@ export function listSide(server, model, { onRunning, onListed, isBusy }) {
   // Made for these rows: for others it does not count.
   async function loadOffers() {
     const { revision, offers, header } = { revision: model.get("revision"), offers: model.get("offers"), header: model.get("header") };
-    if (offers?.revision === revision || header.refusal) return;
+    const hasAnswers = model.get("rows").some((row) => row.latest); // an index that is down is not asked more
+    if (offers?.revision === revision || header.refusal || !hasAnswers) return;
     const answer = await server.get("offers").catch(() => null);
     if (answer && !server.isEnded()) model.set("offers", { ...answer, revision });
   }
