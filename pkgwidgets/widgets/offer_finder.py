@@ -30,7 +30,7 @@ class OfferFinder:
         Where the index answered for no row, it is not asked more: it counts its failures.
         """
         table = self._table
-        has_answers = any(row["latest"] for row in table.rows)
+        has_answers = any(row.get("latest") for row in table.rows)
         is_checked = table.header.get("checked") and not table.header.get("refusal")
         is_of_use = is_checked and has_answers
         if is_of_use and table.offers.get("revision") != table.revision:
