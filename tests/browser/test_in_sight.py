@@ -63,7 +63,7 @@ def expect_in_sight(notebook: PanelNotebook, button: Locator) -> None:
     """Wait until a button is enabled; it must then be inside the window, and not covered."""
     expect(button).to_be_visible(timeout=PATIENCE)
     expect(button).to_be_enabled(timeout=PATIENCE)
-    for _ in range(20):
+    for _ in range(60):
         notebook.page.wait_for_timeout(300)  # layout and scrolling follow the state late
         if button.evaluate(PRESSABLE):
             break
