@@ -58,6 +58,7 @@ async def packages_plan(
     install: list[str] | str | None = None,
     uninstall: list[str] | None = None,
     fix: list[str] | str | None = None,
+    restore: dict[str, str | bool] | None = None,
     version: str | None = None,
     step: str | None = None,
     allow: str | None = None,
@@ -70,6 +71,10 @@ async def packages_plan(
     - `install`: requirements, such as "polars>=1"
     - `uninstall`: names
     - `fix`: names, or "all"; it plans the smallest steps out of known vulnerabilities
+    - `restore`: {"text": …} with the text of a lock (pylock.toml or requirements.txt), or
+      {"as_of": "2026-10-01"} for the releases of a day
+
+    With `"exact": true` in `restore`, what the lock does not have is uninstalled.
 
     `version` is for the upgrade of one package. `step` ("patch", "minor", "major") is the largest
     step of an upgrade; by default there is no limit. `allow` says which other packages may change:
@@ -79,10 +84,10 @@ async def packages_plan(
     must be called next; packages_restart tells which kernels must restart. A plan can be applied
     once, for an hour after it was made, while its environment has not changed. Takes seconds.
     """
-    given = {"upgrade": _names(upgrade), "install": install, "uninstall": uninstall}
-    given["fix"] = _names(fix)
+    given: dict[str, Any] = {"upgrade": _names(upgrade), "install": install, "uninstall": uninstall}
+    given = {**given, "fix": _names(fix), "restore": restore}
     if sum(value is not None for value in given.values()) != 1:
-        reason = "give exactly one of upgrade, install, uninstall and fix"
+        reason = "give exactly one of upgrade, install, uninstall, fix and restore"
         raise InvalidRequest("arguments", None, reason)
     settings = {"version": version, "step": step, "allow": allow}
     fields = {key: value for key, value in {**given, **settings}.items() if value is not None}

@@ -290,6 +290,10 @@ async def test_arguments_of_a_plan_are_checked(default_garden: Demo, questions: 
         assert (error["code"], error["next_tool"]) == ("invalid-request", "packages_plan")
     one = await packages_plan(kernel="garden", upgrade="seedshelf")
     assert one["changes"] == 1
+    restored = await packages_plan(kernel="garden", restore={"text": "seedshelf==1.4.2\n"})
+    assert [row["after"] for row in await read_plan(restored["plan"]) if "change" in row] == [
+        "1.4.2"
+    ]
     missing = await refusal(packages_plan(kernel="garden", install="no-such-plant"))
     assert (missing["code"], missing["next_tool"]) == ("project-not-found", "packages_plan")
 
