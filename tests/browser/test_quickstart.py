@@ -8,6 +8,8 @@ import pytest
 from jupyterlab_server import Notebook, take_picture
 from playwright.sync_api import expect
 
+pytestmark = pytest.mark.slow
+
 
 def test_quickstart_upgrade_and_undo_work_by_click(quickstart: Notebook) -> None:
     quickstart.run_all()
@@ -41,7 +43,6 @@ def test_quickstart_upgrade_and_undo_work_by_click(quickstart: Notebook) -> None
     take_picture(panel, "undone")
 
 
-@pytest.mark.slow
 def test_failed_upgrade_is_explained_and_changes_nothing(quickstart: Notebook) -> None:
     quickstart.run_all()
     panel = quickstart.page.locator(".pkgw-panel")
@@ -55,7 +56,6 @@ def test_failed_upgrade_is_explained_and_changes_nothing(quickstart: Notebook) -
     take_picture(panel, "failed")
 
 
-@pytest.mark.slow
 def test_plan_for_all_can_be_opened_and_cancelled(quickstart: Notebook) -> None:
     quickstart.run_all()
     panel = quickstart.page.locator(".pkgw-panel")
