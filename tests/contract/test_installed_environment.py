@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import os
 import shutil
 import signal
 import stat
@@ -11,6 +12,7 @@ import subprocess
 import sys
 import time
 import venv
+from array import array
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +23,7 @@ from fakes import Kit
 from pkgwidgets.backends.environment import interpreter
 from pkgwidgets.backends.environment.installed_environment import InstalledEnvironment
 from pkgwidgets.backends.processes import process
-from pkgwidgets.backends.store import filesystem
+from pkgwidgets.backends.store import fail_points, filesystem
 from pkgwidgets.core.environment import Distribution, Unreadable
 from pkgwidgets.core.errors import EnvironmentBusy, EnvironmentRefused
 from pkgwidgets.core.interfaces import Backend
@@ -582,15 +584,37 @@ def test_site_packages_that_is_a_file_is_refused(
 def test_read_only_site_packages_is_refused(
     environment: InstalledEnvironment, site: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    make_folder = filesystem.make_folder
+    def watch(name: str, path: str | Path) -> None:
+        if site in (Path(path), Path(path).parent):
+            raise OSError(errno.EROFS, "Read-only file system")
 
-    def make(path: Path) -> None:
-        if path.parent == site:
-            raise OSError(30, "Read-only file system")
-        make_folder(path)
-
-    monkeypatch.setattr(filesystem, "make_folder", make)
+    monkeypatch.setattr(fail_points, "watch", watch)
     assert environment.read_only_reason() == f"{site} cannot be written to: read-only file system"
+
+
+def test_append_only_site_packages_is_refused(
+    environment: InstalledEnvironment, site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ioctl(descriptor: int, request: int, flags: array[int]) -> int:
+        flags[0] = 0x20 if os.path.samestat(os.fstat(descriptor), site.stat()) else 0
+        return 0
+
+    monkeypatch.setattr(fcntl, "ioctl", ioctl)
+    refusal = environment.read_only_reason()
+    assert refusal == f"{site} cannot be written to: nothing can be deleted in it"
+
+
+@pytest.mark.parametrize("unnamed", [True, False], ids=["unnamed files", "named files only"])
+def test_trial_of_write_access_leaves_nothing(
+    environment: InstalledEnvironment, site: Path, monkeypatch: pytest.MonkeyPatch, unnamed: bool
+) -> None:
+    if not unnamed:
+        monkeypatch.setattr(filesystem, "try_unnamed_file", lambda _: False)
+    made: list[str] = []
+    monkeypatch.setattr(fail_points, "watch", lambda name, path: made.append(name))
+    assert environment.read_only_reason() is None
+    assert ("make_folder" not in made) == unnamed
+    assert not list(site.glob(".pkgwidgets*"))
 
 
 @pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOSYS, errno.EBADF, errno.EOPNOTSUPP])

@@ -313,7 +313,7 @@ def test_plan_for_a_read_only_environment_cannot_be_applied(
     """Root ignores a folder's mode, so the probe's own call fails here."""
 
     def refuse(name: str, path: str | Path) -> None:
-        if site.path in Path(path).parents:
+        if Path(path).is_relative_to(site.path):
             raise OSError(errno.EROFS, "Read-only file system")
 
     monkeypatch.setattr(fail_points, "watch", refuse)

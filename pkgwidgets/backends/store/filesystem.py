@@ -27,6 +27,8 @@ StrPath = str | Path
 """A path; thousands of paths are strings, because `Path` objects are slower."""
 NO_SPACE_ERRNOS = (errno.ENOSPC, errno.EDQUOT)
 """Errors of a full disk or an exhausted quota."""
+_NO_UNNAMED_FILES = (errno.EOPNOTSUPP, errno.EISDIR, errno.ENOENT, errno.EINVAL)
+"""Errors of file systems and kernels that know no files without a name."""
 _SMALL_BYTES = 1 << 18
 
 
@@ -80,6 +82,22 @@ def unnamed_file(folder: Path) -> IO[bytes]:
     """Return a new file that is on the disk of a folder and vanishes when it is closed."""
     begin("unnamed_file", folder)
     return tempfile.TemporaryFile(prefix=".pkgwidgets-", dir=folder)
+
+
+def try_unnamed_file(folder: Path) -> bool:
+    """Make a file without a name, which asks the same rights as one with a name; False if unknown.
+
+    A kill leaves nothing of it. NFS and others do not know such files (open(2), O_TMPFILE).
+    """
+    begin("unnamed_file", folder)
+    with _add_path_to_errors(folder):
+        try:
+            os.close(os.open(folder, os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, 0o600))
+        except OSError as error:
+            if error.errno in _NO_UNNAMED_FILES:
+                return False
+            raise
+    return True
 
 
 def write(file: OpenFile, data: bytes) -> None:

@@ -5,6 +5,7 @@ Standard library only, as all of the store.
 
 from __future__ import annotations
 
+import array
 import contextlib
 import errno
 import fcntl
@@ -16,6 +17,9 @@ from pathlib import Path
 from . import filesystem
 
 _NO_LOCK_ERRNOS = (errno.ENOLCK, errno.ENOSYS, errno.EBADF, errno.EOPNOTSUPP)
+_GET_FLAGS = 0x80086601
+"""FS_IOC_GETFLAGS of <linux/fs.h>, and the flag for append-only below (FS_APPEND_FL)."""
+_APPEND_ONLY = 0x20
 _NAME = ".pkgwidgets-trial-"
 """The begin of the names of folders that a trial makes; the id of the process follows."""
 _running: set[Path] = set()
@@ -36,11 +40,37 @@ def supports_locks(folder: Path) -> bool:
 
 
 def write_refusal(folder: Path) -> str | None:
-    """Try to create, rename and delete; return the error's reason. A mode alone proves nothing."""
+    """Try whether files can be made and deleted; return the error's reason, or None.
+
+    A mode alone proves nothing: a file system may be mounted read-only, or have rules of its own.
+    """
     while not folder.exists():
         folder = folder.parent
     if not stat.S_ISDIR(folder.stat().st_mode):
         return "it is no folder"
+    try:
+        if filesystem.try_unnamed_file(folder):
+            return "nothing can be deleted in it" if _is_append_only(folder) else None
+    except OSError as error:
+        return filesystem.os_error_text(error)
+    return _named_trial(folder)
+
+
+def _is_append_only(folder: Path) -> bool:
+    """Return whether names can be added to a folder, but not removed (`chattr +a`)."""
+    flags = array.array("l", [0])
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.ioctl(descriptor, _GET_FLAGS, flags)
+    except OSError:
+        return False  # this file system has no such flags
+    finally:
+        os.close(descriptor)
+    return bool(flags[0] & _APPEND_ONLY)
+
+
+def _named_trial(folder: Path) -> str | None:
+    """Create, rename and delete in a folder of its own, where files without names do not exist."""
     trial = folder / f"{_NAME}{os.getpid()}-{secrets.token_hex(4)}"
     _running.add(trial)
     try:
