@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 from browser import garden_kernel
 from browser.side_bar import SideBar
 from jupyterlab_server import Lab, serve_front_end, take_picture
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, TimeoutError, expect
 
 from pkgwidgets import demo
 from pkgwidgets.demo import Demo
@@ -87,11 +88,16 @@ def test_count_is_turned_off_in_the_settings_editor(notebook: SideBar) -> None:
     notebook.page.reload()
     notebook.wait_until_idle()
     expect(notebook.opener).to_have_text("Packages · 7 updates")
-    notebook.execute("settingeditor:open", query="Packages")
+    notebook.page.evaluate("() => window.jupyterapp.restored.then(() => null)")
     switch = notebook.page.get_by_label("Show the number of updates")
-    expect(switch).to_be_checked()
-    take_picture(notebook.page, "settings")
-    switch.uncheck()
+    for _ in range(20):  # JupyterLab may bring the notebook to the front late after a reload
+        notebook.execute("settingeditor:open", query="Packages")
+        with suppress(TimeoutError):
+            expect(switch).to_be_attached()
+            take_picture(notebook.page, "settings")
+            switch.uncheck(timeout=3_000)
+            break
+    expect(switch).not_to_be_checked()
     expect(notebook.opener).to_have_text("Packages")
 
 

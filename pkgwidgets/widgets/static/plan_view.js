@@ -56,8 +56,8 @@ function render({ model: widget, el }) {
   const commandsBox = h("div");
   const minorOnly = h("input", { type: "checkbox", role: "switch", onchange: () => model.send({ type: "step", only_minor: minorOnly.checked }) });
   const stepSwitch = h("label", { className: "pkgw-switch" }, minorOnly, LABELS.minorOnly);
-  const cost = h("span", { className: "pkgw-dim pkgw-cost" });
-  const preparation = h("span", { className: "pkgw-dim", role: "status" });
+  // One line, whatever it says: a text that came and went would move the buttons.
+  const cost = h("span", { className: "pkgw-dim pkgw-cost", role: "status" });
   const failure = h("p", { className: "pkgw-note pkgw-bad", role: "alert" });
   const checks = planChecks(model, el);
   const tryFirst = button(LABELS.rehearse, { className: "pkgw-quiet", onclick: () => checks.isBusy() || checks.rehearse() });
@@ -71,7 +71,7 @@ function render({ model: widget, el }) {
     h("div", { className: "pkgw-row pkgw-head" }, title, headline, spinner, status, stepSwitch),
     content,
     failure,
-    h("div", { className: "pkgw-row pkgw-foot" }, cost, preparation, tryFirst, copyCell, copied, cancel, apply));
+    h("div", { className: "pkgw-row pkgw-foot" }, cost, tryFirst, copyCell, copied, cancel, apply));
   root.dataset.lmSuppressShortcuts = "true"; // JupyterLab handles shortcuts before the panel's listeners run
 
   let state = "hidden";
@@ -145,8 +145,8 @@ function render({ model: widget, el }) {
     const applicable = state === "ready" && !plan().empty;
     const { state: progress, text = "" } = model.get("preparation") ?? {};
     const shown = (kind) => (applicable && progress === kind ? text : "");
-    setText(cost, shown("ready") || (applicable ? plan().footer ?? "" : ""));
-    setText(preparation, shown("working"));
+    setText(cost, shown("ready") || shown("working") || (applicable ? plan().footer ?? "" : ""));
+    cost.title = cost.textContent;
     setText(failure, shown("failed"));
     failure.hidden = !shown("failed");
   }
