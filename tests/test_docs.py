@@ -14,12 +14,17 @@ from pkgwidgets.notebook.values import ServiceValues
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
+REFERENCE = (ROOT / ".github" / "REFERENCE.md").read_text("utf-8")
 CI = (ROOT / ".ci" / "run").read_text("utf-8")
 INSTALLS = "python3 -m venv .venv && .venv/bin/pip install --quiet uv && .venv/bin/uv pip install"
 
 
 def _blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+def test_readme_is_short() -> None:
+    assert len(README.splitlines()) <= 150
 
 
 def test_ci_runs_the_test_command_of_the_readme() -> None:
@@ -64,18 +69,18 @@ def test_first_readme_example_runs() -> None:
     assert changes == ["raintable 2.0.0 → 2.4.0", "raintable 2.4.0 → 2.0.0"]
 
 
-_CALLS = re.findall(r"^\| `(service\..*?)` \|", README, re.MULTILINE)
+_CALLS = re.findall(r"^\| `(service\..*?)` \|", REFERENCE, re.MULTILINE)
 
 
-def test_readme_lists_every_service_method() -> None:
+def test_reference_lists_every_service_method() -> None:
     named = re.findall(r"(?:service\.)?(\w+)\(", " ".join(_CALLS))
     functions = (name for name, value in vars(PackageService).items() if inspect.isfunction(value))
     public = {name for name in functions if not name.startswith("_")} - {"plan_surviving"}
     assert {*named} == public
 
 
-def test_readme_lists_every_method_of_service_values() -> None:
-    (row,) = re.findall(r"^\| `service\.values` \|(.*)\|$", README, re.MULTILINE)
+def test_reference_lists_every_method_of_service_values() -> None:
+    (row,) = re.findall(r"^\| `service\.values` \|(.*)\|$", REFERENCE, re.MULTILINE)
     functions = (name for name, value in vars(ServiceValues).items() if inspect.isfunction(value))
     public = {name for name in functions if not name.startswith("_")} - {"with_loaded"}
     assert {*re.findall(r"`\.(\w+)\(", row)} == public
@@ -84,7 +89,7 @@ def test_readme_lists_every_method_of_service_values() -> None:
 @pytest.mark.parametrize(
     "call", re.findall(r"(?:service\.)?(\w+)\(([^)]*)\)", " ".join(_CALLS)), ids=lambda c: c[0]
 )
-def test_readme_calls_exist_with_these_arguments(call: tuple[str, str]) -> None:
+def test_calls_of_the_reference_exist_with_these_arguments(call: tuple[str, str]) -> None:
     name, arguments = call
     parsed = ast.parse(f"f({arguments})", mode="eval").body
     assert isinstance(parsed, ast.Call)
@@ -96,13 +101,13 @@ def test_readme_calls_exist_with_these_arguments(call: tuple[str, str]) -> None:
         assert ast.literal_eval(keyword.value) == default
 
 
-def test_readme_version_comparison_is_correct() -> None:
-    assert '`compare_versions("1.0rc1", "1.0")` | -1' in README
+def test_version_comparison_of_the_reference_is_correct() -> None:
+    assert '`compare_versions("1.0rc1", "1.0")` | -1' in REFERENCE
     assert compare_versions("1.0rc1", "1.0") == -1
 
 
 ARCHITECTURE = (ROOT / ".github" / "ARCHITECTURE.md").read_text("utf-8")
-PATHS = re.findall(r"`([a-z_]+(?:/[a-z_]+)*(?:/|\.py|\.js))`", README + ARCHITECTURE)
+PATHS = re.findall(r"`([a-z_]+(?:/[a-z_]+)*(?:/|\.py|\.js))`", README + REFERENCE + ARCHITECTURE)
 
 
 @pytest.mark.parametrize("path", sorted({*PATHS}))

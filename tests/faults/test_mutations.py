@@ -15,7 +15,7 @@ import pytest
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parent.parent.parent
-COPIED = ("pkgwidgets", "tests", "pyproject.toml", "README.md")
+COPIED = ("pkgwidgets", "tests", "pyproject.toml", "README.md", ".github")
 FAILED = re.compile(r"^\S+\.py:\d+: .*\n.*\nE .*", re.MULTILINE)
 """The failed line and its error, as pytest prints them."""
 

@@ -1,4 +1,4 @@
-"""Restart verdicts in a live kernel: before, during and after a change, and in the README."""
+"""Restart verdicts in a live kernel: before, during and after a change, and in the reference."""
 
 from __future__ import annotations
 
@@ -77,9 +77,9 @@ print(json.dumps(values))
     assert values[5:] == ["2.0.0", "not needed", "not needed", "raintable 2.0.0"]
 
 
-def test_readme_live_kernel_example_runs(garden: Demo, tmp_path: Path) -> None:
-    readme = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
-    section = readme.partition("## The live kernel\n")[2]
+def test_reference_live_kernel_example_runs(garden: Demo, tmp_path: Path) -> None:
+    reference = (Path(__file__).parents[2] / ".github" / "REFERENCE.md").read_text("utf-8")
+    section = reference.partition("## The live kernel\n")[2]
     match = re.search(r"```python\n(.*?)```", section, re.DOTALL)
     assert match is not None
     lines = match[1].replace('"pandas"', '"raintable"').splitlines()

@@ -26,7 +26,7 @@ from pkgwidgets.presentation.rehearsal_html import rehearsal_html
 
 pytestmark = pytest.mark.slow
 
-README = (Path(__file__).parent.parent.parent / "README.md").read_text("utf-8")
+REFERENCE = (Path(__file__).parents[2] / ".github" / "REFERENCE.md").read_text("utf-8")
 USE = "import frostcall\nfrostcall.frost_tonight(1)"
 
 
@@ -191,11 +191,11 @@ def test_cancelled_rehearsal_leaves_the_environment_unchanged(
     assert service.values.history() == ()
 
 
-def test_readme_rehearsal_example_runs(
+def test_reference_rehearsal_example_runs(
     service: PackageService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Run on the demo, with one of its packages in place of pandas."""
-    section = README.partition("\n## Rehearsal\n")[2]
+    section = REFERENCE.partition("\n## Rehearsal\n")[2]
     (block,) = re.findall(r"```python\n(.*?)```", section.partition("\n## ")[0], re.DOTALL)
     monkeypatch.chdir(tmp_path)
     write(tmp_path / "report.ipynb", USE)

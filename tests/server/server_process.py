@@ -32,7 +32,7 @@ class ServerProcess:
 
     @property
     def variables(self) -> dict[str, str]:
-        """The environment variables that the examples of the README expect."""
+        """The environment variables that the examples of the reference expect."""
         return {**os.environ, "JUPYTER": self.url.rstrip("/"), "TOKEN": TOKEN}
 
 

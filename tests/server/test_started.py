@@ -1,4 +1,4 @@
-"""A server process, used with `requests` and as the README shows."""
+"""A server process, used with `requests` and as the reference shows."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from pkgwidgets.demo.wheel_builder import BuiltWheel
 
 pytestmark = pytest.mark.slow
 
-README = (Path(__file__).parent.parent.parent / "README.md").read_text("utf-8")
-SECTION = re.split(r"^## ", README, flags=re.MULTILINE)
+REFERENCE = (Path(__file__).parents[2] / ".github" / "REFERENCE.md").read_text("utf-8")
+SECTION = re.split(r"^## ", REFERENCE, flags=re.MULTILINE)
 REST = next(section for section in SECTION if section.startswith("REST\n"))
 ON_THE_DEMO = {"pandas": "raintable", "2.3.3": "2.4.0", "polars": "peapod"}
-"""The packages of the demo that replace those of the README."""
+"""The packages of the demo that replace those of the reference."""
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def server(garden: Demo, published: Callable[..., None], tmp_path: Path) -> Iter
 
 
 def examples_in(language: str) -> list[str]:
-    """Return the examples of the README's section, with the demo's names."""
+    """Return the examples of the reference's section, with the demo's names."""
     examples: list[str] = re.findall(rf"```{language}\n(.*?)```", REST, re.DOTALL)
     for name, other in ON_THE_DEMO.items():
         examples = [block.replace(name, other) for block in examples]
@@ -71,7 +71,7 @@ def test_server_under_a_hub_base_url_works(garden: Demo, tmp_path: Path) -> None
         assert "Traceback" not in log
 
 
-def test_readme_curl_commands_work(server: ServerProcess, garden: Demo) -> None:
+def test_reference_curl_commands_work(server: ServerProcess, garden: Demo) -> None:
     [block] = examples_in("sh")
     garden.index.withdraw("harvestscale", "3.3.0")
     lines = [line.partition("  #")[0].strip() for line in block.strip().splitlines()]
@@ -101,7 +101,7 @@ def test_readme_curl_commands_work(server: ServerProcess, garden: Demo) -> None:
     assert "allotboard==1.67.0 \\" in lock["export"]["text"].splitlines()
 
 
-def test_readme_job_and_follow_example_works(server: ServerProcess, garden: Demo) -> None:
+def test_reference_job_and_follow_example_works(server: ServerProcess, garden: Demo) -> None:
     job, follow = examples_in("python")
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", job + follow],

@@ -1,4 +1,4 @@
-"""The README's examples of the command line work."""
+"""The reference's examples of the command line work."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ pytestmark = pytest.mark.slow
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
-README = (Path(__file__).parent.parent.parent / "README.md").read_text("utf-8")
+REFERENCE = (Path(__file__).parents[2] / ".github" / "REFERENCE.md").read_text("utf-8")
 COMMANDS = [
     shlex.split(line.removeprefix("$ "), comments=True)
-    for block in re.findall(r"```console\n(.*?)```", README, re.DOTALL)
+    for block in re.findall(r"```console\n(.*?)```", REFERENCE, re.DOTALL)
     for line in block.splitlines()
 ]
 ENDS_WITH = {"recover": 3, "fix": 3, "restore": 3}
 """Exit codes of commands that have nothing to do here."""
 
 
-def test_readme_shows_every_verb() -> None:
+def test_reference_shows_every_verb() -> None:
     shown = {words[1] for words in COMMANDS} | {"demo"}
     assert shown == set(grammar.verbs())
     assert {words[0] for words in COMMANDS} == {"pkgwidgets"}
 
 
-def test_readme_commands_run_in_sequence(
+def test_reference_commands_run_in_sequence(
     run: Run, garden: Demo, service: PackageService, tmp_path: Path
 ) -> None:
     """Run on the demo, with one of its packages in place of pandas."""
@@ -55,7 +55,7 @@ def test_readme_commands_run_in_sequence(
     assert changes[-3:] == ["polars 1.2 (new)", "polars 1.2 (removed)", "polars 1.2 (new)"]
 
 
-def test_help_and_readme_list_the_same_exit_codes(run: Run) -> None:
-    rows = re.findall(r"^\| (\d) \| (\w+)", README, re.MULTILINE)
+def test_help_and_reference_list_the_same_exit_codes(run: Run) -> None:
+    rows = re.findall(r"^\| (\d) \| (\w+)", REFERENCE, re.MULTILINE)
     assert [code for code, _ in rows] == ["0", "1", "2", "3", "4"]
     assert re.findall(r"^  (\d)  (\w+)", run("--help").stdout, re.MULTILINE) == rows

@@ -1,4 +1,4 @@
-"""The README's examples of the magic work in a real kernel's shell."""
+"""The reference's examples of the magic work in a real kernel's shell."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from pkgwidgets.notebook import magic
 
 pytestmark = pytest.mark.slow
 
-README = (Path(__file__).parent.parent.parent / "README.md").read_text("utf-8")
-(BLOCK,) = re.findall(r"```ipython\n(.*?)```", README, re.DOTALL)
+REFERENCE = (Path(__file__).parents[2] / ".github" / "REFERENCE.md").read_text("utf-8")
+(BLOCK,) = re.findall(r"```ipython\n(.*?)```", REFERENCE, re.DOTALL)
 
 
-def test_readme_magic_cell_runs(
+def test_reference_magic_cell_runs(
     service: PackageService, garden: Demo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Run on the demo, with one of its packages in place of pandas."""
