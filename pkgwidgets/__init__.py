@@ -10,9 +10,11 @@ if TYPE_CHECKING:
 
     from pkgwidgets.analysis.api_changes import Impact, Severity
     from pkgwidgets.analysis.run_comparison import ComparedCell, Rehearsal, Verdict
+    from pkgwidgets.core.copies import CopyPlan, EnvironmentCopy
     from pkgwidgets.core.errors import (
         AdvisoriesUnavailable,
         Cancelled,
+        CopyFailed,
         DiskFailed,
         EnvironmentBusy,
         EnvironmentRefused,
@@ -62,8 +64,11 @@ __all__ = [
     "Cancelled",
     "Change",
     "ComparedCell",
+    "CopyFailed",
+    "CopyPlan",
     "DiskFailed",
     "EnvironmentBusy",
+    "EnvironmentCopy",
     "EnvironmentRefused",
     "Event",
     "Export",
@@ -119,6 +124,7 @@ __all__ = [
 _MODULES = {
     "analysis.api_changes": ("Impact", "Severity"),
     "analysis.run_comparison": ("ComparedCell", "Rehearsal", "Verdict"),
+    "core.copies": ("CopyPlan", "EnvironmentCopy"),
     "core.events": ("Event", "Stage"),
     "core.hold_changes": ("HoldChange",),
     "core.kernels": ("Kernel", "Restart", "Variable"),

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pkgwidgets.analysis.rehearsal_backend import RehearsalBackend
     from pkgwidgets.backends.config.index_selection import SourceFactory
     from pkgwidgets.backends.config.policy_file import PolicyFile
+    from pkgwidgets.backends.copies.folder_copies import FolderCopies
     from pkgwidgets.backends.environment.bystanders import RecordAffectedDistributions
     from pkgwidgets.backends.environment.record_files import RecordFiles
     from pkgwidgets.backends.history.cluster_records import ClusterRecordFiles
@@ -56,6 +57,7 @@ _LATE = (
     "config.policy_file",
     "config.projects",
     "config.version_limits",
+    "copies.folder_copies",
     "environment.bystanders",
     "environment.file_owners",
     "environment.kernel_specs",
@@ -397,6 +399,11 @@ def _backend(
 
         return UvLockSources(installer(), target)
 
+    def copies() -> FolderCopies:
+        from pkgwidgets.backends.copies.folder_copies import FolderCopies
+
+        return FolderCopies(environment, sources)
+
     def save_point(transaction_id: str) -> FolderSavePoint:
         from pkgwidgets.backends.store.savepoint import FolderSavePoint
 
@@ -430,6 +437,7 @@ def _backend(
         policy=policy,
         advisories=partial(_advisory_settings, target.prefix, sources),
         lock_sources=deferred(lock_sources),
+        copies=deferred(copies),
     )
 
 

@@ -61,9 +61,10 @@ def _restore_interrupts() -> None:
 def empty_index_cache(
     tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Use an empty cache of index answers, and do not wait before a retry."""
+    """Use an empty cache of index answers and empty folders, and do not wait before a retry."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("config")))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("data")))
     monkeypatch.setattr("pkgwidgets.backends.http.client.sleep", lambda seconds: None)
 
 

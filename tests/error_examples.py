@@ -12,6 +12,7 @@ from pkgwidgets.core.errors import (
     DISK_UNCHANGED,
     AdvisoriesUnavailable,
     Cancelled,
+    CopyFailed,
     DiskFailed,
     EnvironmentBusy,
     EnvironmentRefused,
@@ -43,6 +44,11 @@ from pkgwidgets.core.errors import (
 from pkgwidgets.core.hints import Hint
 
 EXAMPLES: list[tuple[PkgwidgetsError, str, Hint]] = [
+    (
+        CopyFailed("spring", ("seedshelf 1.4.1 is not installed", "no.")),
+        "The copy spring was not made: seedshelf 1.4.1 is not installed; no.",
+        Hint.UNCHANGED,
+    ),
     (
         LockUnreadable("pylock.toml", "it has no lock-version"),
         "pylock.toml cannot be used: it has no lock-version.",

@@ -18,9 +18,11 @@ SERVICE = {
     "change_token": "",
     "check_advisories": "names=None, *, report=None",
     "check_for_updates": "name=None, refresh=False, *, report=None",
+    "copy_environment": "name, python=None, only=None, *, report=None",
     "current_transaction": "",
     "drift": "source",
     "embed": "notebook, *, script=False, report=None",
+    "environments": "",
     "export": "file_name='pylock.toml', *, report=None",
     "find_notebook": "told=''",
     "follow": "transaction=None, *, report=None",
@@ -39,6 +41,7 @@ SERVICE = {
     "list_releases": "name, *, report=None",
     "list_unlocks": "*, report=None",
     "list_variables": "",
+    "plan_copy": "name, python=None, only=None, *, report=None",
     "plan_fix": "names=None, *, sources=(), report=None",
     "plan_install": "requirement, allow='dependencies', *, report=None",
     "plan_known_good": "notebook, *, report=None",
@@ -53,6 +56,7 @@ SERVICE = {
     "rehearse": (
         "plan, notebooks, *, seconds=600.0, network=False, sanitize=None, root=None, report=None"
     ),
+    "remove_environment": "name",
     "suggest_projects": "text='', *, limit=20",
     "undo": "transaction=None, *, report=None",
     "unhold": "name, versions=None",

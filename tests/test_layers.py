@@ -143,6 +143,8 @@ WRITES_ELSEWHERE = {
     "backends/advisories/record_files.py": "nothing: it opens files of an archive to read them",
     "backends/advisories/sources.py": "the user's own settings",
     "backends/config/uv_cache_dir.py": "the cache of uv",
+    "backends/copies/repacked_wheels.py": "wheels, in a temporary folder",
+    "backends/copies/uv_copies.py": "a requirement file, in a temporary folder",
     "backends/index/cache.py": "the cache of index answers",
     "backends/index/cache_file.py": "the cache of index answers",
     "backends/index/last_check.py": "the rows of the last check, in the cache",

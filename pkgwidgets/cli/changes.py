@@ -25,6 +25,7 @@ from pkgwidgets.operations import transactions as operations
 from pkgwidgets.operations.skip_failing import plan_without_failing
 from pkgwidgets.presentation import payloads
 
+from . import copies as copy_verbs
 from . import tables
 from .console import Console, Part
 from .listing import DONE, NOTHING, Verb, connect_and_recover, describe_environment
@@ -34,6 +35,7 @@ _CANNOT_CONFIRM = (
     "cannot ask for confirmation without a terminal; `--yes` applies the plan without asking, "
     "`pkgwidgets plan` shows it"
 )
+_CANNOT_CONFIRM_COPY = "cannot ask for confirmation without a terminal; `--yes` makes the copy"
 _SAME_WITH_UV = "The same with uv, without checks and without undo:"
 _NO_UNDO = "There is nothing to undo."
 _CANCELLING_MESSAGE = b"\nCancelling. Wait until the change is rolled back.\n"
@@ -168,6 +170,23 @@ def embed(request: Request, console: Console) -> int:
     return DONE
 
 
+def copy(request: Request, console: Console) -> int:
+    """Make an environment of one's own with the same packages."""
+    if not request.yes and not console.can_ask:
+        raise InvalidRequest("answer", None, _CANNOT_CONFIRM_COPY)
+    return copy_verbs.copy(connect_and_recover(request, console), request, console)
+
+
+def copies(request: Request, console: Console) -> int:
+    """List the copies of environments."""
+    return copy_verbs.copies(connect_and_recover(request, console), request, console)
+
+
+def remove_copy(request: Request, console: Console) -> int:
+    """Remove a copy of an environment."""
+    return copy_verbs.remove_copy(connect_and_recover(request, console), request, console)
+
+
 def history(request: Request, console: Console) -> int:
     """List the transactions, newest first."""
     backend = connect_and_recover(request, console)
@@ -210,6 +229,9 @@ VERBS: dict[str, Verb] = {
     "drift": drift,
     "restore": change,
     "embed": embed,
+    "copy": copy,
+    "copies": copies,
+    "remove-copy": remove_copy,
     "history": history,
     "recover": recover,
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from pkgwidgets.core.copies import EnvironmentCopy
 from pkgwidgets.core.drift import DriftRow
 from pkgwidgets.core.packages import PackageInfo, PackageStatus
 from pkgwidgets.core.plans import Change, Plan
@@ -76,6 +77,17 @@ def holds(rows: Iterable[ListedHold]) -> TextTable:
                 row.by,
                 row.source,
             )
+            for row in rows
+        ),
+    )
+
+
+def copies(rows: Iterable[EnvironmentCopy]) -> TextTable:
+    """Return the table of the copies of environments."""
+    return TextTable.of(
+        ("name", "python", "packages", "kernel", "folder"),
+        (
+            (row.name, row.python_version, str(row.packages), row.kernel, str(row.folder))
             for row in rows
         ),
     )

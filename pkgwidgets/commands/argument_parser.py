@@ -308,6 +308,29 @@ def _add_embed_arguments(parser: _Parser) -> None:
     )
 
 
+def _add_copy_arguments(parser: _Parser) -> None:
+    parser.add_argument("names", nargs=1, metavar="NAME", help="Name of the copy")
+    parser.add_argument(
+        "--for-python",
+        metavar="VERSION",
+        help="Python of the copy: a version, such as 3.12, or a path (default: the same Python)",
+    )
+    parser.add_argument(
+        "--only",
+        action="append",
+        default=[],
+        metavar="PACKAGE",
+        help="Copy only this package, with what it requires and ipykernel",
+    )
+    parser.add_argument(
+        "-y", "--yes", action="store_true", help="Make the copy without asking for confirmation"
+    )
+
+
+def _add_remove_copy_arguments(parser: _Parser) -> None:
+    parser.add_argument("names", nargs=1, metavar="NAME", help="Name of the copy")
+
+
 def _add_changing_options(parser: _Parser, action: Action, *, allow: bool = True) -> None:
     parser.set_defaults(action=action)
     if allow:
@@ -372,6 +395,9 @@ _ADD_ARGUMENTS = {
     "drift": _add_drift_arguments,
     "restore": _add_restore_arguments,
     "embed": _add_embed_arguments,
+    "copy": _add_copy_arguments,
+    "copies": _add_no_arguments,
+    "remove-copy": _add_remove_copy_arguments,
     "history": _add_no_arguments,
     "undo": _add_undo_arguments,
     "recover": _add_no_arguments,

@@ -16,6 +16,8 @@ from .plan_request import ACTIONS, Action, PlanRequest
 
 CHANGING: tuple[str, ...] = ACTIONS
 """The verbs that change an environment."""
+_WITHOUT_PLAN = ("export", "drift", "embed", "copy", "copies", "remove-copy")
+"""The verbs whose names are not those of packages."""
 _ALIASES = {"list": "packages"}
 
 
@@ -45,6 +47,8 @@ class Request:
     exact: bool = False
     as_of: str | None = None
     script: bool = False
+    for_python: str | None = None
+    only: tuple[str, ...] = ()
 
     @property
     def plan_request(self) -> PlanRequest:
@@ -91,7 +95,7 @@ def _check_request(request: Request) -> None:
         raise InvalidRequest("command line", None, "give `--json` or `--sarif`, not both")
     if request.verb == "export" and len(request.names) > 1:
         raise InvalidRequest("format", None, "give one format")
-    if request.verb not in ("export", "drift", "embed"):
+    if request.verb not in _WITHOUT_PLAN:
         request.plan_request.check()
 
 

@@ -27,6 +27,9 @@ _SUMMARIES = {
     "drift": "List what differs from a lock, a notebook or an environment",
     "restore": "Return to the packages of a lock, a notebook or a day",
     "embed": "Save what is installed into a notebook",
+    "copy": "Make an environment of your own with the same packages",
+    "copies": "List your copies of environments",
+    "remove-copy": "Remove a copy of an environment, and its kernel",
     "history": "List past changes, newest first",
     "undo": "Undo the last change, or an earlier one",
     "recover": "Finish or roll back an interrupted change",
@@ -78,6 +81,12 @@ here is named, with the nearest version that can.""",
     "embed": """\
 The lock is in the metadata of the notebook, as requirements with hashes. A
 notebook with a running kernel is refused: Jupyter would overwrite the lock.""",
+    "copy": """\
+The copy is a virtual environment in your data folder, with a kernel in Jupyter.
+It has the same versions, and this environment is unchanged. What cannot be
+copied is listed first: editable packages, and those of a URL, of conda or of
+the system.""",
+    "remove-copy": "Only what the copy command made can be removed.",
     "history": """\
 Each change is one transaction. Its id is what the undo command accepts.
 Times are in UTC.""",
@@ -152,6 +161,13 @@ _EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("embed story.ipynb", "Save the packages into a notebook"),
         ("embed story.ipynb --script", "Add inline metadata, too"),
     ),
+    "copy": (
+        ("copy spring", "Copy the environment"),
+        ("copy spring --for-python 3.12", "Copy it for another Python"),
+        ("copy spring --only pandas --yes", "Copy one package and what it needs"),
+    ),
+    "copies": (("copies", "List your copies"),),
+    "remove-copy": (("remove-copy spring", "Remove a copy and its kernel"),),
     "history": (("history", "List past changes"),),
     "undo": (
         ("undo", "Undo the last change"),

@@ -11,7 +11,7 @@ PkgwidgetsError
 ├─ InstallerUnavailable  ├─ PlanImpossible        ├─ StillNeeded
 ├─ ResolutionFailed      ├─ NotebookUntried       ├─ PolicyUnreadable
 ├─ NoAdvisorySource      ├─ SourceNotAgreed       ├─ AdvisoriesUnavailable
-├─ LockUnreadable
+├─ LockUnreadable        ├─ CopyFailed
 └─ TransactionError
    ├─ StalePlan          ├─ StageFailed           ├─ InstallFailed
    ├─ VerificationFailed ├─ Cancelled             ├─ RollbackFailed
@@ -507,6 +507,22 @@ class LockUnreadable(PkgwidgetsError):
     def sentence(self) -> str:
         """Name the lock and the reason."""
         return f"{self.source} cannot be used: {self.reason.rstrip('.')}."
+
+
+@dataclass(eq=False)
+class CopyFailed(PkgwidgetsError):
+    """The copy of an environment could not be made, and nothing is left of it."""
+
+    name: str
+    problems: tuple[str, ...]
+    code: ClassVar[str] = "copy-failed"
+    http_status: ClassVar[int] = 409
+    default_advice: ClassVar[Hint | None] = Hint.UNCHANGED
+
+    def sentence(self) -> str:
+        """List the problems."""
+        problems = "; ".join(problem.rstrip(".") for problem in self.problems)
+        return f"The copy {self.name} was not made: {problems}."
 
 
 @dataclass(eq=False)

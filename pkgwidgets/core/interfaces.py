@@ -13,6 +13,7 @@ from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from .advisory_sources import AdvisorySettings, NoAdvisorySettings
+from .copies import NO_COPIES, EnvironmentCopies
 from .differences import Difference
 from .environment import Distribution, Interpreter, Unreadable
 from .errors import DiskFailed, LockUnreadable, PkgwidgetsError
@@ -677,3 +678,5 @@ class Backend:
     """Returns the settings of the sources of advisories."""
     lock_sources: LockSources = NO_LOCK_SOURCES
     """Addresses of files and direct URLs, for locks."""
+    copies: EnvironmentCopies = NO_COPIES
+    """This user's copies of environments."""

@@ -12,6 +12,7 @@ import pandas as pd
 from pkgwidgets.analysis.api_changes import Impact, Severity
 from pkgwidgets.analysis.run_comparison import Rehearsal, Verdict
 from pkgwidgets.core.audit import AuditRow
+from pkgwidgets.core.copies import EnvironmentCopy
 from pkgwidgets.core.drift import Difference, DriftRow
 from pkgwidgets.core.origins import Origin
 from pkgwidgets.core.packages import PackageInfo, PackageStatus, VersionStep
@@ -64,6 +65,16 @@ DRIFT = {
     "difference": pd.CategoricalDtype([difference.value for difference in Difference]),
 }
 """The packages that differ from a lock; its index is `name`."""
+
+COPIES = {
+    "python_version": "string",
+    "kernel": "string",
+    "packages": "Int64",
+    "created": _TIME,
+    "source": "string",
+    "folder": "string",
+}
+"""The copies of environments; its index is `name`."""
 
 HOLDS = {
     "versions": "string",
@@ -127,6 +138,19 @@ REHEARSAL: dict[str, Any] = {
     "seconds_after": "Float64",
 }
 """The cells of rehearsed notebooks, in order; its index is the row number."""
+
+
+def copies(rows: Sequence[EnvironmentCopy]) -> pd.DataFrame:
+    """Return copies of environments; `PackageService.environments` describes the columns."""
+    columns: dict[str, list[Any]] = {
+        "python_version": [row.python_version for row in rows],
+        "kernel": [row.kernel or None for row in rows],
+        "packages": [row.packages for row in rows],
+        "created": [row.created for row in rows],
+        "source": [str(row.source) for row in rows],
+        "folder": [str(row.folder) for row in rows],
+    }
+    return FullTextFrame(_make_frame(columns, COPIES, [row.name for row in rows], "name"))
 
 
 def drift(rows: Sequence[DriftRow]) -> pd.DataFrame:

@@ -24,6 +24,7 @@ from pkgwidgets.commands import grammar, recovery
 from pkgwidgets.commands.grammar import Request
 from pkgwidgets.commands.plan_request import plan_for
 from pkgwidgets.core.audit import Audit
+from pkgwidgets.core.copies import EnvironmentCopy
 from pkgwidgets.core.drift import Drift
 from pkgwidgets.core.errors import InvalidRequest, PkgwidgetsError
 from pkgwidgets.core.history import committed
@@ -219,6 +220,18 @@ def _drift(service: PackageService, request: Request) -> Drift:
     return service.values.drift(request.names[0])
 
 
+def _copy(service: PackageService, request: Request) -> EnvironmentCopy:
+    return service.copy_environment(request.names[0], request.for_python, request.only or None)
+
+
+def _list_copies(service: PackageService, request: Request) -> tuple[EnvironmentCopy, ...]:
+    return service.values.environments()
+
+
+def _remove_copy(service: PackageService, request: Request) -> EnvironmentCopy:
+    return service.remove_environment(request.names[0])
+
+
 def _embed(service: PackageService, request: Request) -> tuple[str, ...]:
     return service.embed(request.names[0], script=request.script)
 
@@ -241,6 +254,9 @@ _VERBS: dict[str, Callable[[PackageService, Request], object]] = {
     "drift": _drift,
     "restore": _apply_plan,
     "embed": _embed,
+    "copy": _copy,
+    "copies": _list_copies,
+    "remove-copy": _remove_copy,
 }
 
 
@@ -261,6 +277,8 @@ def _as_frame(request: Request, answer: Any) -> object:
         case "recover":
             print("There was nothing to recover." if answer is None else answer.message)
             return None
+        case "copies":
+            return frames.copies(answer)
         case "plan":
             return answer
         case "drift":
@@ -285,6 +303,10 @@ def _as_json(request: Request, answer: Any) -> dict[str, Any]:
             fields = {"plan": payloads.plan(answer)}
         case "drift":
             fields = payloads.drift(answer)
+        case "copies":
+            fields = {"environments": [payloads.environment_copy(row) for row in answer]}
+        case "copy" | "remove-copy":
+            fields = {"environment": payloads.environment_copy(answer)}
         case "embed":
             fields = {"notebook": request.names[0], "notes": list(answer)}
         case "export":

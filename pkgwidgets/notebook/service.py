@@ -16,6 +16,7 @@ from packaging.utils import NormalizedName
 
 from pkgwidgets.connect import connect, keep_own_code, other_kernels
 from pkgwidgets.core import restart
+from pkgwidgets.core.copies import CopyPlan, EnvironmentCopy
 from pkgwidgets.core.deprecation import warn_renamed
 from pkgwidgets.core.errors import InvalidRequest, PkgwidgetsError
 from pkgwidgets.core.events import Event
@@ -31,6 +32,7 @@ from pkgwidgets.core.transactions import Transaction
 from pkgwidgets.core.unlocking import Unlock
 from pkgwidgets.operations import (
     access,
+    copying,
     embedding,
     fix_planning,
     holds,
@@ -550,6 +552,99 @@ class PackageService:
                 open_notebooks={*filter(None, running), *([own.name] if own else ())},
                 report=progress,
             )
+
+    def plan_copy(
+        self,
+        name: str,
+        python: str | Path | None = None,
+        only: str | Iterable[str] | None = None,
+        *,
+        report: Report | None = None,
+    ) -> CopyPlan:
+        """Plan an environment of your own with the same packages. Nothing is made.
+
+        `name` has lower-case letters, digits, `_` and `-`. `python` is a version, such as `3.12`,
+        or a path; by default, the Python of this environment. `only` are names of packages: they
+        are copied with what they require and with ipykernel.
+
+        `left_out` of the plan has what cannot be copied, with the reasons: packages that are
+        editable, from a URL, of conda or of the system. Also those that this Python cannot have.
+
+        Raises `InvalidRequest` for an invalid or taken name, `PackageNotFound`, and
+        `EnvironmentRefused` if there is no such Python.
+
+        >>> print(service.plan_copy("spring").packages[0])
+        allotboard 1.40.0
+        """
+        with reporting(report) as progress:
+            return copying.plan_copy(self._backend, name, python=python, only=only, report=progress)
+
+    def copy_environment(
+        self,
+        name: str | CopyPlan,
+        python: str | Path | None = None,
+        only: str | Iterable[str] | None = None,
+        *,
+        report: Report | None = None,
+    ) -> EnvironmentCopy:
+        """Make an environment of your own with the same packages, and a kernel for it.
+
+        Takes the plan that `plan_copy` returned, or its arguments. The copy is in your data folder,
+        and this environment stays as it is. The files come from uv's cache or the index. If the
+        index lacks a release, the files here are copied. All modules are imported as a check.
+
+        If it fails or is interrupted, nothing is left of it. After a kill, nothing of it is
+        offered, and the next copy removes the rest.
+
+        Raises `CopyFailed`, `EnvironmentBusy` if another copy is being made, and the errors of
+        `plan_copy`.
+
+        >>> copy = service.copy_environment("spring")
+        >>> copy.packages
+        11
+        >>> PackageService(copy.python).get_package("seedshelf").version
+        '1.4.1'
+        >>> removed = service.remove_environment("spring")
+        """
+        with reporting(report) as progress:
+            if isinstance(name, CopyPlan):
+                if python is not None or only is not None:
+                    raise InvalidRequest("plan", None, "give a plan, or its arguments")
+                plan = name
+            else:
+                plan = copying.plan_copy(
+                    self._backend, name, python=python, only=only, report=progress
+                )
+            return copying.copy_environment(self._backend, plan, report=progress)
+
+    def environments(self) -> pd.DataFrame:
+        """Return your copies of environments; no row if there are none.
+
+        The index is `name` (object). The columns, in order:
+
+        - `python_version`, `kernel` (string): the kernel in Jupyter; NA without one
+        - `packages` (Int64): their number
+        - `created` (datetime64[ns, UTC])
+        - `source`, `folder` (string): the environment that was copied, and the copy
+
+        >>> service.environments().empty
+        True
+        """
+        from . import frames
+
+        return frames.copies(self.values.environments())
+
+    def remove_environment(self, name: str) -> EnvironmentCopy:
+        """Remove a copy that `copy_environment` made, and its kernel; return what it was.
+
+        No other environment can be removed. Raises `InvalidRequest` if there is no copy of this
+        name, or if it is this environment; `EnvironmentBusy` and `DiskFailed`.
+
+        >>> copy = service.copy_environment("spring")
+        >>> service.remove_environment("spring").folder.exists()
+        False
+        """
+        return copying.remove_copy(self._backend, name)
 
     def suggest_projects(self, text: str = "", *, limit: int = 20) -> tuple[str, ...]:
         """Return names of projects that begin with a text, for a form that installs.

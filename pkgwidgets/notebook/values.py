@@ -13,6 +13,7 @@ from pkgwidgets.analysis.api_changes import Impact
 from pkgwidgets.analysis.rehearsal_backend import RunLimits
 from pkgwidgets.analysis.run_comparison import Rehearsal
 from pkgwidgets.core.audit import Audit
+from pkgwidgets.core.copies import EnvironmentCopy
 from pkgwidgets.core.drift import Drift
 from pkgwidgets.core.errors import InvalidRequest
 from pkgwidgets.core.events import Event, PackageChecked
@@ -22,7 +23,7 @@ from pkgwidgets.core.packages import PackageInfo
 from pkgwidgets.core.plans import Plan
 from pkgwidgets.core.policy import ListedHold
 from pkgwidgets.core.transactions import Transaction
-from pkgwidgets.operations import audit, holds, inventory, restore, undo
+from pkgwidgets.operations import audit, copying, holds, inventory, restore, undo
 
 from . import rehearsal
 from .last_results import LastResults, Rows
@@ -132,6 +133,14 @@ class ServiceValues:
         configured = self._backend.advisories().sources(tuple(sources))
         with reporting(report) as progress:
             return audit.audit(self._backend, configured, names, report=progress)
+
+    def environments(self) -> tuple[EnvironmentCopy, ...]:
+        """Return the rows of `environments`, by name.
+
+        >>> service.values.environments()
+        ()
+        """
+        return copying.list_copies(self._backend)
 
     def drift(self, source: str | Path | Export) -> Drift:
         """Return the drift behind `drift`: its rows, and how many packages the lock has.

@@ -8,6 +8,7 @@ from typing import Any
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
+from pkgwidgets.core.copies import CopyPlan, EnvironmentCopy
 from pkgwidgets.core.drift import Drift
 from pkgwidgets.core.error_json import error_to_json
 from pkgwidgets.core.errors import PkgwidgetsError
@@ -77,6 +78,36 @@ def package(info: PackageInfo) -> _Json:
 def export(value: Export) -> _Json:
     """Return a lock as JSON: the name of its file, its text, and what it lacks."""
     return {"file_name": value.file_name, "text": value.text, "notes": list(value.notes)}
+
+
+def copy_plan(value: CopyPlan) -> _Json:
+    """Return the plan of a copy as JSON; `left_out` maps names to reasons."""
+    return {
+        "name": value.name,
+        "folder": str(value.folder),
+        "python_version": value.python_version,
+        "packages": [
+            {"name": package.name, "version": str(package.version)} for package in value.packages
+        ],
+        "left_out": dict(value.left_out),
+        "notes": list(value.notes),
+        "kernel": value.kernel,
+    }
+
+
+def environment_copy(value: EnvironmentCopy) -> _Json:
+    """Return a copy of an environment as JSON."""
+    return {
+        "name": value.name,
+        "folder": str(value.folder),
+        "python": str(value.python),
+        "python_version": value.python_version,
+        "source": str(value.source),
+        "packages": value.packages,
+        "kernel": value.kernel,
+        "created": value.created.isoformat(),
+        "notes": list(value.notes),
+    }
 
 
 def drift(value: Drift) -> _Json:

@@ -12,6 +12,7 @@ from pkgwidgets.operations import recovery
 from pkgwidgets.server.handlers import (
     advisories,
     changes,
+    copies,
     holds,
     locks,
     questions,
@@ -44,6 +45,8 @@ ROUTES: dict[str, type[BaseHandler]] = {
     "advisories/sources": advisories.AdvisorySourcesHandler,
     "holds": holds.HoldsHandler,
     "holds/{name}": holds.HoldHandler,
+    "environments": copies.CopiesHandler,
+    "environments/{name}": copies.CopyHandler,
     "drift": locks.DriftHandler,
     "export": locks.ExportHandler,
     "plans": changes.PlansHandler,

@@ -18,6 +18,7 @@ from .openapi_texts import ACCEPTED, DESCRIPTION, PARAMETERS, ROUTES, failures
 from .response_cache import JsonResponse
 from .schemas import (
     ALLOW,
+    COPY_NAME,
     HOLD_REASON,
     HOLD_UNTIL,
     KERNEL,
@@ -78,6 +79,12 @@ _EXACT = {
     "default": False,
     "description": "Uninstall the packages that the lock lacks.",
 }
+_PYTHON = {
+    **TEXT,
+    "pattern": r"^3\.\d{1,2}(\.\d{1,2})?$",
+    "description": "The version of Python of the copy; by default the same Python.",
+}
+_PLAN_ONLY = {"type": "boolean", "default": False, "description": "Plan the copy; make nothing."}
 _ONE_REQUIREMENT = {**TEXT, "minLength": 1, "maxLength": 1000}
 _REQUIREMENT = {
     "anyOf": [_ONE_REQUIREMENT, {"type": "array", "items": _ONE_REQUIREMENT, "minItems": 1}],
@@ -123,6 +130,7 @@ def _paths() -> dict[str, Any]:
         **_advisory_paths(),
         **_hold_paths(),
         **_lock_paths(),
+        **_copy_paths(),
     }
 
 
@@ -202,6 +210,33 @@ def _lock_paths() -> dict[str, Any]:
     return {
         "export": {"get": _operation("export", exported, _query_parameter("format", schema))},
         "drift": {"post": {**post, "requestBody": {**_request_body(body), "required": True}}},
+    }
+
+
+def _copy_paths() -> dict[str, Any]:
+    planned = required_object(
+        name=TEXT,
+        folder=TEXT,
+        python_version=TEXT,
+        packages={"type": "array", "items": required_object(name=NAME, version=TEXT)},
+        left_out={"type": "object", "additionalProperties": TEXT},
+        notes=TEXTS,
+        kernel=TEXT,
+    )
+    name = {**_path_parameter("name", "copy"), "schema": COPY_NAME}
+    names: Schema = {"type": "array", "items": NAME, "minItems": 1}
+    body = optional_object(name=COPY_NAME, python=_PYTHON, only=names, plan_only=_PLAN_ONLY)
+    made: Schema = {"anyOf": [ref("EnvironmentCopy"), {"type": "null"}]}
+    post = _operation("copyEnvironment", success(copy_plan=planned, environment=made))
+    required_body = {**_request_body({**body, "required": ["name"]}), "required": True}
+    listed = success(environments=array_of("EnvironmentCopy"))
+    removed = success(environment=ref("EnvironmentCopy"))
+    return {
+        "environments": {
+            "get": _operation("getEnvironments", listed),
+            "post": {**post, "requestBody": required_body},
+        },
+        "environments/{name}": {"delete": _operation("removeEnvironment", removed, name)},
     }
 
 

@@ -177,6 +177,25 @@ ROUTES = {
         details="The lock is sent as text. Addresses in it are not used.",
         answer="The packages that differ, and how many the lock has.",
     ),
+    "getEnvironments": RouteText(
+        summary="List the copies of environments",
+        details="They belong to the user that runs the server.",
+        answer="The copies, by name.",
+    ),
+    "copyEnvironment": RouteText(
+        summary="Copy the environment for this user",
+        details=(
+            "The copy is a virtual environment with the same versions, and has a kernel. With "
+            "`plan_only`, nothing is made. `left_out` of the plan names what cannot be copied."
+        ),
+        answer="The plan, and the copy that was made; null with `plan_only`.",
+        permission="execute",
+    ),
+    "removeEnvironment": RouteText(
+        summary="Remove a copy of an environment, and its kernel",
+        answer="The copy that was removed.",
+        permission="execute",
+    ),
     "restore": RouteText(
         summary="Return to the packages of a lock or of a day",
         details=f"{_STORED_PLAN} Make it with the field `restore`.",
@@ -277,6 +296,7 @@ PARAMETERS = {
     "check_updates": "Ask the index for updates.",
     "format": "The format: PEP 751, or a requirements file with hashes.",
     "Prefer": "`respond-async` answers 202 with a `Location` at once (RFC 7240).",
+    "copy": "The name of a copy.",
     "package": "The name of an installed package, in any spelling.",
     "normalized": "The normalized name of an installed package (PEP 503).",
     "transaction": "The id of a transaction.",

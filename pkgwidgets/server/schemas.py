@@ -22,6 +22,12 @@ NAME: Schema = {
 }
 VERSION: Schema = {**TEXT, "minLength": 1, "maxLength": 200}
 KERNEL: Schema = {**TEXT, "pattern": "^[A-Za-z0-9._-]+$", "maxLength": 200}
+COPY_NAME: Schema = {
+    **TEXT,
+    "pattern": "^[a-z0-9]([a-z0-9_-]*[a-z0-9])?$",
+    "maxLength": 50,
+    "description": "The name of a copy.",
+}
 PLAN: Schema = {**TEXT, "pattern": "^[0-9a-f]{32}$"}
 MAYBE_TEXT: Schema = {"type": ["string", "null"]}
 TEXTS: Schema = {"type": "array", "items": TEXT}
@@ -176,6 +182,17 @@ _SERVER_SCHEMAS: dict[str, Schema] = {
             "`indexes` have exceptions."
         ),
     },
+    "EnvironmentCopy": required_object(
+        name=COPY_NAME,
+        folder=TEXT,
+        python=TEXT,
+        python_version=TEXT,
+        source=TEXT,
+        packages={"type": "integer"},
+        kernel=TEXT,
+        created={**TEXT, "format": "date-time"},
+        notes=TEXTS,
+    ),
     "Kernel": required_object(
         id={**MAYBE_TEXT, "description": "null for a kernel that this server did not start."},
         name=TEXT,

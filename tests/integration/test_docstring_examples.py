@@ -102,6 +102,7 @@ def test_example_gives_the_documented_result(
     documented: Any, notebook: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     examples = examples_of(documented)
     assert examples
     with demo.start() as garden:

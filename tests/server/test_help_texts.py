@@ -172,7 +172,7 @@ def test_permission_in_the_description_is_the_required_one() -> None:
     assert executing == {
         "upgradePackage", "upgradeAllPackages", "installPackage", "uninstallPackage",
         "cancelTransaction", "undo", "dismissNote", "fixPackages", "useAdvisories",
-        "hold", "unhold", "restore",
+        "hold", "unhold", "restore", "copyEnvironment", "removeEnvironment",
     }  # fmt: skip
 
 

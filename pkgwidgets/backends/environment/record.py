@@ -14,6 +14,7 @@ from pathlib import Path
 
 from pkgwidgets.backends.store import filesystem
 from pkgwidgets.backends.store.rewrite import rewrite
+from pkgwidgets.core.environment import DIRECT_URL
 
 from .parsed_files import ParsedFiles
 from .search_path import EXECUTED_LINES
@@ -222,12 +223,21 @@ def _stat_line(path: str) -> str:
 
 def remove_requested(dist_info: Path) -> None:
     """Remove REQUESTED (PEP 376) from a distribution that only other distributions require."""
-    if not (dist_info / "REQUESTED").exists():
+    _remove_note(dist_info, "REQUESTED")
+
+
+def remove_direct_url(dist_info: Path) -> None:
+    """Remove direct_url.json (PEP 610) from a distribution whose file no longer exists."""
+    _remove_note(dist_info, DIRECT_URL)
+
+
+def _remove_note(dist_info: Path, name: str) -> None:
+    if not (dist_info / name).exists():
         return
-    file, row = dist_info / "RECORD", f"{dist_info.name}/REQUESTED,"
+    file, row = dist_info / "RECORD", f"{dist_info.name}/{name},"
     lines = file.read_bytes().splitlines(keepends=True)
     rewrite(file, b"".join(line for line in lines if not line.startswith(row.encode())))
-    filesystem.remove(dist_info / "REQUESTED")
+    filesystem.remove(dist_info / name)
 
 
 def _record_text(dist_info: Path) -> str:

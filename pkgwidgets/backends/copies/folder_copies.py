@@ -1,0 +1,209 @@
+"""The copies of environments of this user, in one folder.
+
+An environment cannot be moved: its scripts name its path. So each is made in its place, and its
+mark says when it is complete. A kill at any step leaves a mark that is not complete, and the next
+call removes what it names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import platformdirs
+from packaging.utils import NormalizedName
+
+from pkgwidgets.backends.config.index_selection import SourceFactory
+from pkgwidgets.backends.environment import interpreter as interpreter_module
+from pkgwidgets.backends.environment import record
+from pkgwidgets.backends.environment.installed_environment import InstalledEnvironment
+from pkgwidgets.backends.environment.record_files import RecordFiles
+from pkgwidgets.backends.sandbox.import_check import SubprocessImportChecker
+from pkgwidgets.backends.store import filesystem, forks, lock
+from pkgwidgets.backends.store.fail_points import reach
+from pkgwidgets.backends.store.journal_file import as_disk_failed
+from pkgwidgets.core import dependency_graph
+from pkgwidgets.core.copies import BuiltCopy, CopyPlan, EnvironmentCopy
+from pkgwidgets.core.environment import Distribution, Interpreter
+from pkgwidgets.core.interfaces import Report
+
+from . import kernel_spec, marks
+from .marks import Mark, State
+from .uv_copies import UvCopies
+
+_STATE = ".pkgwidgets"
+"""The folder of the marks and of the lock; no copy can have this name."""
+
+
+class FolderCopies:
+    """The copies of this user; `source` is the environment that new ones are made of."""
+
+    def __init__(
+        self,
+        source: InstalledEnvironment,
+        sources: SourceFactory,
+        root: Path | None = None,
+        find_kernel_folder: Callable[[str], Path | None] = kernel_spec.kernel_folder,
+    ) -> None:
+        self._source = source
+        self._root = root or platformdirs.user_data_path("pkgwidgets") / "environments"
+        self._find_kernel_folder = find_kernel_folder
+        self._uv = UvCopies(source.interpreter, sources, self._inheritable)
+
+    @property
+    def _place(self) -> Path:
+        return self._root / _STATE
+
+    def _inheritable(self) -> AbstractContextManager[tuple[int, ...]]:
+        return forks.inheritable(lock.descriptor_of(self._place))
+
+    def folder(self, name: str) -> Path:
+        """Return the folder of a copy, which may not exist."""
+        return self._root / name
+
+    def find_python(self, python: str | None) -> Interpreter:
+        """Return the Python for a copy; raise `EnvironmentRefused` if there is none."""
+        if python is None:
+            return self._source.interpreter
+        path = Path(python)
+        is_path = "/" in python or path.exists()
+        return interpreter_module.describe(path if is_path else self._uv.find_python(python))
+
+    def kernel_folder(self, name: str) -> Path | None:
+        """Return the folder of the kernel of a copy; None if Jupyter is not installed here."""
+        return self._find_kernel_folder(name)
+
+    def foreign(self, name: str) -> Path | None:
+        """Return the folder that a copy needs and that is not of a copy; None without one."""
+        folder, kernel = self.folder(name), self.kernel_folder(name)
+        if filesystem.find(folder) is not None and name not in marks.read_marks(self._place):
+            return folder
+        if kernel is None or filesystem.find(kernel) is None:
+            return None
+        return None if kernel_spec.is_of_copy(kernel, name) else kernel
+
+    @contextmanager
+    def locked(self, holder: str) -> Iterator[None]:
+        """Let no other process make or remove a copy in a block; uv inherits the lock."""
+        with as_disk_failed(""):
+            filesystem.make_folders(self._root)
+        with lock.hold_lock(self._place, holder):
+            yield
+
+    def recover(self) -> None:
+        """Finish or remove what was interrupted."""
+        with as_disk_failed(""):
+            for mark in marks.read_marks(self._place).values():
+                if mark.state is State.BUILT:
+                    self._offer(mark)
+                elif mark.state is not State.COMPLETE:
+                    self._remove(mark)
+
+    def listed(self) -> Sequence[EnvironmentCopy]:
+        """Return the complete copies, by name."""
+        found = marks.read_marks(self._place).values()
+        return tuple(
+            mark.to_copy(self._root)
+            for mark in found
+            if mark.state is State.COMPLETE and self.folder(mark.name).is_dir()
+        )
+
+    def build(self, plan: CopyPlan, report: Report) -> None:
+        """Make the environment of a plan, without offering it. Raises `CopyFailed`."""
+        installed = dependency_graph.readable_distributions(self._source.distributions())
+        with as_disk_failed(""):
+            mark = marks.mark_of(plan, self.kernel_folder(plan.name), datetime.now(UTC))
+            marks.write_mark(self._place, mark)
+        reach("COPY:marked")
+        self._uv.make(plan, report)
+        reach("COPY:made")
+        self._uv.install(plan, installed, report)
+        reach("COPY:installed")
+        with as_disk_failed(""):
+            self._tidy(plan)
+        reach("COPY:tidied")
+
+    def _tidy(self, plan: CopyPlan) -> None:
+        """Remove what uv records of this run: dependencies stay dependencies."""
+        dependencies = {package.id for package in plan.packages if not package.requested}
+        repacked = {package.id for package in plan.packages if not package.from_index}
+        for name, distribution in self._built(plan).items():
+            if name in dependencies:
+                record.remove_requested(distribution.path)
+            if name in repacked:
+                record.remove_direct_url(distribution.path)
+
+    def _built(self, plan: CopyPlan) -> dict[NormalizedName, Distribution]:
+        environment = self._environment(plan)
+        return dependency_graph.readable_distributions(environment.distributions())
+
+    def _environment(self, plan: CopyPlan) -> InstalledEnvironment:
+        python = plan.folder / "bin" / "python"
+        return InstalledEnvironment(interpreter_module.describe(python))
+
+    def inspect(self, plan: CopyPlan, report: Report) -> BuiltCopy:
+        """Read what was built, and import its modules.
+
+        Of the same Python, the files must be those of the source: RECORD has their hashes.
+        """
+        environment = self._environment(plan)
+        built = dependency_graph.readable_distributions(environment.distributions())
+        here = dependency_graph.readable_distributions(self._source.distributions())
+        modules = RecordFiles(environment).modules(tuple(built))
+        names = [module for found in modules.values() for module in found]
+        checker = SubprocessImportChecker(environment.interpreter)
+        is_same_python = environment.interpreter.tags == self._source.interpreter.tags
+        return BuiltCopy(
+            versions={name: distribution.version for name, distribution in built.items()},
+            failures=checker.check(names, report).errors,
+            differing=tuple(
+                package.id
+                for package in plan.packages
+                if is_same_python
+                and package.from_index
+                and package.id in built
+                and record.content_digest(built[package.id].path)
+                != record.content_digest(here[package.id].path)
+            ),
+        )
+
+    def complete(self, plan: CopyPlan, notes: Sequence[str]) -> EnvironmentCopy:
+        """Offer what was built, durably, with its kernel."""
+        with as_disk_failed(""):
+            filesystem.sync_all(plan.folder)
+            built = replace(
+                marks.read_marks(self._place)[plan.name], state=State.BUILT, notes=tuple(notes)
+            )
+            marks.write_mark(self._place, built)
+            reach("COPY:built")
+            return self._offer(built).to_copy(self._root)
+
+    def _offer(self, mark: Mark) -> Mark:
+        if mark.kernel_folder:
+            python = self.folder(mark.name) / "bin" / "python"
+            label = f"Python {mark.python_version} ({mark.name})"
+            kernel_spec.write_kernel(Path(mark.kernel_folder), mark.name, python, label)
+        reach("COPY:kernel")
+        complete = replace(mark, state=State.COMPLETE)
+        marks.write_mark(self._place, complete)
+        reach("COPY:complete")
+        return complete
+
+    def remove(self, name: str) -> None:
+        """Remove a copy, complete or not, with its kernel; no other files."""
+        mark = marks.read_marks(self._place).get(name)
+        if mark is not None:
+            with as_disk_failed(""):
+                self._remove(mark)
+
+    def _remove(self, mark: Mark) -> None:
+        marks.write_mark(self._place, replace(mark, state=State.REMOVING))
+        if mark.kernel_folder:
+            kernel_spec.remove_kernel(Path(mark.kernel_folder), mark.name)
+        folder = self.folder(mark.name)
+        if not folder.is_symlink():
+            filesystem.remove_tree(folder)
+        marks.remove_mark(self._place, mark.name)

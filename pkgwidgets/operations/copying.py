@@ -1,0 +1,245 @@
+"""Copy an environment for this user, list the copies, and remove one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from packaging.utils import NormalizedName
+
+from pkgwidgets.core import dependency_graph
+from pkgwidgets.core.compatibility import has_compatible_wheel, why_incompatible
+from pkgwidgets.core.copies import (
+    KERNEL_PREFIX,
+    CopiedPackage,
+    CopyPlan,
+    EnvironmentCopy,
+    checked_copy_name,
+)
+from pkgwidgets.core.environment import Distribution, Interpreter, Unreadable
+from pkgwidgets.core.errors import CopyFailed, InvalidRequest, PackageNotFound, PkgwidgetsError
+from pkgwidgets.core.index_query import IndexQuery
+from pkgwidgets.core.interfaces import Backend, Report, is_untried, no_report
+from pkgwidgets.core.names import checked_names
+from pkgwidgets.core.releases import Release
+from pkgwidgets.core.text import shorten_names
+
+_IPYKERNEL = NormalizedName("ipykernel")
+_HOLDER = "another copy that is made or removed"
+_NO_KERNEL = "Jupyter will offer no kernel for it, because ipykernel is not copied"
+_NO_JUPYTER = "Jupyter will offer no kernel for it, because Jupyter is not installed here"
+
+
+def plan_copy(
+    backend: Backend,
+    name: str,
+    *,
+    python: object = None,
+    only: object = None,
+    report: Report = no_report,
+) -> CopyPlan:
+    """Plan a copy of the environment; `only` some packages, with those that they require.
+
+    Raises `InvalidRequest` for a name that is no name or is taken, `PackageNotFound`, and
+    `EnvironmentRefused` if there is no such Python.
+    """
+    checked_copy_name(name)
+    if python is not None and not (isinstance(python, str | Path) and str(python)):
+        raise InvalidRequest("python", python, "give a version, such as 3.12, or a path")
+    reason = _taken_reason(backend, name)
+    if reason is not None:
+        raise InvalidRequest("name of a copy", name, reason)
+    target = backend.copies.find_python(None if python is None else str(python))
+    return _CopyPlanner(backend, name, target, report).plan(only)
+
+
+def copy_environment(
+    backend: Backend, plan: CopyPlan, *, report: Report = no_report
+) -> EnvironmentCopy:
+    """Make the copy of a plan, import its modules, and offer it.
+
+    If it fails or is interrupted, nothing is left. Raises `CopyFailed`, `InvalidRequest` if the
+    name was taken since, `EnvironmentBusy`, `DiskFailed`.
+    """
+    copies = backend.copies
+    with copies.locked(_HOLDER):
+        copies.recover()
+        reason = _taken_reason(backend, plan.name)
+        if reason is not None:
+            raise InvalidRequest("name of a copy", plan.name, reason)
+        try:
+            copies.build(plan, report)
+            notes = _verify(backend, plan, report)
+            return copies.complete(plan, notes)
+        except BaseException:
+            copies.remove(plan.name)
+            raise
+
+
+def list_copies(backend: Backend) -> tuple[EnvironmentCopy, ...]:
+    """Return the complete copies of this user, by name."""
+    return tuple(backend.copies.listed())
+
+
+def remove_copy(backend: Backend, name: str) -> EnvironmentCopy:
+    """Remove a copy and its kernel; return what it was.
+
+    Raises `InvalidRequest` if there is none of this name, or if this is the environment itself.
+    """
+    checked_copy_name(name)
+    copies = backend.copies
+    with copies.locked(_HOLDER):
+        copies.recover()
+        found = next((copy for copy in copies.listed() if copy.name == name), None)
+        if found is None:
+            raise InvalidRequest("name of a copy", name, "there is no copy of this name")
+        if backend.environment.interpreter.prefix.resolve() == found.folder.resolve():
+            reason = "it is the environment in use: remove it from another one"
+            raise InvalidRequest("name of a copy", name, reason)
+        copies.remove(name)
+    return found
+
+
+def _taken_reason(backend: Backend, name: str) -> str | None:
+    """Return why a name cannot be used; what an interrupted copy left does not count."""
+    copies = backend.copies
+    if any(copy.name == name for copy in copies.listed()):
+        return "a copy of this name exists"
+    foreign = copies.foreign(name)
+    return None if foreign is None else f"{foreign} exists, and belongs to no copy"
+
+
+@dataclass
+class _CopyPlanner:
+    """One plan of a copy, and what will not be in it."""
+
+    backend: Backend
+    name: str
+    target: Interpreter
+    report: Report
+    left_out: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def plan(self, only: object) -> CopyPlan:
+        installed = self.backend.environment.distributions()
+        wanted = self._wanted(installed, only)
+        copied = dict(self._copyable(wanted))
+        packages = tuple(self._packages(copied))
+        if not packages:
+            reasons = "; ".join(f"{name}: {why}" for name, why in self.left_out.items())
+            raise InvalidRequest("name of a copy", None, f"nothing can be copied: {reasons}"[:500])
+        self._note_unmet(installed, {package.id for package in packages})
+        kernel = self._kernel(packages)
+        return CopyPlan(
+            name=self.name,
+            folder=self.backend.copies.folder(self.name),
+            source=self.backend.environment.interpreter.prefix,
+            python=self.target.python,
+            python_version=self.target.version,
+            packages=packages,
+            left_out=dict(sorted(self.left_out.items())),
+            notes=tuple(self.notes),
+            kernel=kernel,
+        )
+
+    def _wanted(
+        self, installed: dependency_graph.Installed, only: object
+    ) -> Mapping[NormalizedName, Distribution | Unreadable]:
+        """Return what to copy; with `only`, these packages, ipykernel and what they need."""
+        if only is None:
+            return installed
+        names = checked_names(only)
+        for name in names:
+            if name not in installed:
+                raise PackageNotFound(name)
+        roots = [*names, *([_IPYKERNEL] if _IPYKERNEL in installed else [])]
+        markers = self.backend.environment.interpreter.markers
+        required = dependency_graph.active_requirements(installed, markers)
+        kept = {*roots, *dependency_graph.dependencies(roots, required)}
+        return {name: entry for name, entry in installed.items() if name in kept}
+
+    def _copyable(
+        self, wanted: Mapping[NormalizedName, Distribution | Unreadable]
+    ) -> Iterator[tuple[NormalizedName, Distribution]]:
+        folders = set(self.backend.environment.interpreter.scheme.values())
+        for name, entry in wanted.items():
+            if isinstance(entry, Unreadable):
+                self.left_out[name] = f"its metadata cannot be read ({entry.reason})"
+                continue
+            reason = entry.unmanaged_reason(folders)
+            if reason is None:
+                yield name, entry
+            else:
+                self.left_out[name] = reason
+
+    def _packages(self, copied: Mapping[NormalizedName, Distribution]) -> Iterator[CopiedPackage]:
+        """Yield each package, with where its files come from; leave out what this Python lacks."""
+
+        def stop_at(name: NormalizedName, release: Release) -> bool:
+            return release.version <= copied[name].version
+
+        query = IndexQuery(tuple(copied), stop_at=stop_at)
+        answers = self.backend.index.releases_of(query, self.report)
+        is_same_python = self.target.tags == self.backend.environment.interpreter.tags
+        for name, distribution in copied.items():
+            answer = answers[name]
+            releases: Sequence[Release] = () if isinstance(answer, PkgwidgetsError) else answer
+            version = distribution.version
+            release = next((entry for entry in releases if entry.version == version), None)
+            fits = release is not None and has_compatible_wheel(release, self.target)
+            if not fits and not is_same_python:
+                self.left_out[name] = (
+                    "the index does not have it"
+                    if release is None
+                    else f"{version} {why_incompatible(release, self.target)}"
+                )
+                continue
+            yield CopiedPackage(
+                id=name,
+                name=distribution.name,
+                version=version,
+                requested=distribution.requested,
+                from_index=fits,
+            )
+
+    def _note_unmet(
+        self, installed: dependency_graph.Installed, copied: set[NormalizedName]
+    ) -> None:
+        """Name the requirements that are met here and will not be in the copy."""
+        here = self.backend.environment.interpreter.markers
+        before = dependency_graph.unmet_in(installed, here)
+        rest = {name: entry for name, entry in installed.items() if name in copied}
+        for unmet in sorted(dependency_graph.unmet_in(rest, self.target.markers) - before, key=str):
+            self.notes.append(f"{unmet} in the copy")
+
+    def _kernel(self, packages: Sequence[CopiedPackage]) -> str:
+        if all(package.id != _IPYKERNEL for package in packages):
+            self.notes.append(_NO_KERNEL)
+            return ""
+        if self.backend.copies.kernel_folder(self.name) is None:
+            self.notes.append(_NO_JUPYTER)
+            return ""
+        return f"{KERNEL_PREFIX}{self.name}"
+
+
+def _verify(backend: Backend, plan: CopyPlan, report: Report) -> tuple[str, ...]:
+    """Compare a built copy with its plan; return notes for the user. Raises `CopyFailed`."""
+    built = backend.copies.inspect(plan, report)
+    expected = {package.id: package.version for package in plan.packages}
+    problems = list(dependency_graph.version_differences(expected, built.versions))
+    failures = {module: error for module, error in built.failures.items() if not is_untried(error)}
+    if failures and not problems:
+        here = backend.import_checker.check(tuple(failures), report).errors
+        new = {module: error for module, error in failures.items() if module not in here}
+        if not plan.left_out:
+            problems += [f"{module} cannot be imported: {error}" for module, error in new.items()]
+        elif new:
+            names = shorten_names(list(new))
+            return (*plan.notes, f"cannot be imported without what is left out: {names}")
+    if problems:
+        raise CopyFailed(plan.name, tuple(problems))
+    if built.differing:
+        names = shorten_names(list(built.differing))
+        return (*plan.notes, f"the index has other files of the same version: {names}")
+    return plan.notes
