@@ -243,8 +243,8 @@ MUTATIONS = {
     ),
     "unmarked: RECORD is written by other means": Mutation(
         file="backends/environment/record.py",
-        code='    filesystem.remove(dist_info / "REQUESTED")\n',
-        instead='    (dist_info / "REQUESTED").unlink()\n',
+        code="    filesystem.remove(dist_info / name)\n",
+        instead="    (dist_info / name).unlink()\n",
         test="faults/test_operation_matrix.py"
         "::test_only_the_traced_functions_write_to_the_environment[upgrade]",
     ),
