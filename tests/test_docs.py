@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from pkgwidgets import PackagePanel, PackageService, compare_versions, demo
 from pkgwidgets.notebook.values import ServiceValues
@@ -34,13 +35,26 @@ def test_ci_runs_the_test_command_of_the_readme() -> None:
     assert f"timeout 480 bash -euc '{line}'" in CI
 
 
-def test_readme_opens_with_light_and_dark_pictures() -> None:
+def test_readme_opens_with_light_and_dark_moving_pictures() -> None:
     opening = README.partition("```")[0]
     named = re.findall(r'(?:src|srcset)="([^"]+)"', opening)
-    assert named == ["notebooks/images/panel-dark.png", "notebooks/images/panel-light.png"]
-    assert 'media="(prefers-color-scheme: dark)" srcset="notebooks/images/panel-dark' in opening
+    assert named == [".github/images/story-dark.webp", ".github/images/story-light.webp"]
+    assert 'media="(prefers-color-scheme: dark)" srcset=".github/images/story-dark' in opening
+    assert "stand-ins" in opening
     for name in named:
-        picture = (ROOT / name).read_bytes()
+        assert (ROOT / name).stat().st_size < 1_000_000
+        with Image.open(ROOT / name) as picture:
+            assert getattr(picture, "n_frames", 1) == 5
+    assert "tests/browser/test_story.py" in README
+
+
+def test_reference_opens_with_light_and_dark_pictures() -> None:
+    opening = REFERENCE.partition("\n## ")[0]
+    named = re.findall(r'(?:src|srcset)="([^"]+)"', opening)
+    assert named == ["images/panel-dark.png", "images/panel-light.png"]
+    assert 'media="(prefers-color-scheme: dark)" srcset="images/panel-dark' in opening
+    for name in named:
+        picture = (ROOT / ".github" / name).read_bytes()
         assert picture.startswith(b"\x89PNG")
         assert len(picture) < 150_000
     assert "tests/browser/test_pictures.py" in README
@@ -52,10 +66,10 @@ def test_first_readme_command_installs_and_opens_the_demo() -> None:
     assert first.endswith(".venv/bin/pkgwidgets demo")
 
 
-def test_first_readme_example_runs() -> None:
-    """Run on the demo, with one of its packages in place of pandas."""
-    source = _blocks("python")[0].replace('"pandas"', '"raintable"')
-    with demo.start() as garden:
+def test_first_readme_example_does_what_its_comments_say() -> None:
+    """Run on the demo's stand-ins, which have the names and versions of the known projects."""
+    source = _blocks("python")[0]
+    with demo.start(with_stand_ins=True) as garden:
         service = PackageService(garden.python, index_url=garden.index_url)
         names = {
             "PackageService": lambda: service,
@@ -66,7 +80,10 @@ def test_first_readme_example_runs() -> None:
         for statement in statements[1:]:  # the first imports the two names
             exec(compile(ast.Module([statement], []), "README.md", "exec"), names)
         changes = [str(change) for done in service.values.history() for change in done.changes]
-    assert changes == ["raintable 2.0.0 → 2.4.0", "raintable 2.4.0 → 2.0.0"]
+        first, _ = service.values.history()
+    assert changes == ["pandas 2.2.0 → 2.3.3", "pandas 2.3.3 → 2.2.0"]
+    (comment,) = re.findall(r"upgrade_package\(.*\) +# (.*)", source)
+    assert str(first).startswith(comment)
 
 
 _CALLS = re.findall(r"^\| `(service\..*?)` \|", REFERENCE, re.MULTILINE)

@@ -8,14 +8,16 @@ import shutil
 import sysconfig
 import tempfile
 import venv
+from collections.abc import Iterable, Set
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
-from . import advisories, catalog
+from . import advisories, catalog, stand_ins
 from .index_server import DemoIndex
+from .wheel_builder import BuiltWheel
 from .wheel_installer import WheelInstallation
 
 _FOLDER_PREFIX = "pkgwidgets-demo-"
@@ -66,11 +68,13 @@ class Demo:
         return f"Demo({self.folder})"
 
 
-def start(folder: Path | None = None) -> Demo:
+def start(folder: Path | None = None, *, with_stand_ins: bool = False) -> Demo:
     """Create an environment and start its index; both exist until `close()`.
 
     `folder` is removed on `close()`, so it must be new or empty: FileExistsError otherwise. By
     default it is a temporary one. No process is started: the wheels are unpacked in this one.
+    `with_stand_ins` installs, in place of the invented packages, `stand_ins`: packages with the
+    names and versions of pandas, streamlit and others, and none of their code.
 
     >>> from pkgwidgets import demo
     >>> with demo.start() as garden:
@@ -80,13 +84,16 @@ def start(folder: Path | None = None) -> Demo:
     with ExitStack() as undo:
         folder = _claim_folder(folder)
         undo.callback(_remove, folder)
-        wheels = (*catalog.WHEELS, *catalog.other_wheels(datetime.now(UTC)))
+        invented = (*catalog.WHEELS, *catalog.other_wheels(datetime.now(UTC)))
+        wheels = stand_ins.WHEELS if with_stand_ins else invented
         index = undo.enter_context(DemoIndex(wheels))
-        index.set_status(catalog.QUARANTINED, "quarantined", "it uploads your seed list")
+        if not with_stand_ins:
+            index.set_status(catalog.QUARANTINED, "quarantined", "it uploads your seed list")
         scheme = _create_environment(folder / "env")
         python = scheme["scripts"] / "python"
         _configure_advisories(folder / "env", advisories.write_records(folder))
-        _install_projects(python, scheme)
+        projects = stand_ins if with_stand_ins else catalog
+        _install_projects(python, scheme, wheels, projects.INSTALLED, projects.DEPENDENCIES)
         undo.pop_all()
     demo = Demo(folder=folder, python=python, site_packages=scheme["purelib"], index=index)
     atexit.register(demo.close)
@@ -119,15 +126,18 @@ def _configure_advisories(prefix: Path, records: Path) -> None:
     (prefix / "pkgwidgets.toml").write_text(text, encoding="utf-8")
 
 
-def _install_projects(python: Path, scheme: dict[str, Path]) -> None:
-    wheels = {f"{wheel.name}=={wheel.version}": wheel for wheel in catalog.WHEELS}
-    for release in catalog.INSTALLED:
-        wheel = wheels[release]
+def _install_projects(
+    python: Path,
+    scheme: dict[str, Path],
+    wheels: Iterable[BuiltWheel],
+    releases: Iterable[str],
+    dependencies: Set[str],
+) -> None:
+    by_release = {f"{wheel.name}=={wheel.version}": wheel for wheel in wheels}
+    for release in releases:
+        wheel = by_release[release]
         WheelInstallation(
-            wheel=wheel,
-            python=python,
-            scheme=scheme,
-            requested=wheel.id not in catalog.DEPENDENCIES,
+            wheel=wheel, python=python, scheme=scheme, requested=wheel.id not in dependencies
         ).run()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from pathlib import Path
 
 import nbformat
@@ -32,12 +33,20 @@ def write_notebook(lab: Lab, garden: Demo, name: str, *cells: str) -> None:
 
 
 def write_garden_notebook(
-    lab: Lab, garden: Demo, name: str, *cells: str, has_pkgwidgets: bool = True
+    lab: Lab,
+    garden: Demo,
+    name: str,
+    *cells: str,
+    has_pkgwidgets: bool = True,
+    without: Collection[str] = (),
 ) -> None:
-    """Write a notebook whose kernel runs in the garden and has its index."""
+    """Write a notebook whose kernel runs in the garden and has its index.
+
+    The libraries in `without` are not on its path.
+    """
     kernel = "garden" if has_pkgwidgets else "bare-garden"
     place = lab.folder.parent / f"borrowed-by-{kernel}"
-    borrowed = borrow_libraries(place, has_pkgwidgets=has_pkgwidgets)
+    borrowed = borrow_libraries(place, has_pkgwidgets=has_pkgwidgets, without=without)
     spec = {
         "argv": [str(garden.python), "-m", "ipykernel_launcher", "-f", "{connection_file}"],
         "display_name": "Garden",

@@ -1,6 +1,6 @@
-"""Take the pictures at the top of the README, of a panel in a real JupyterLab.
+"""Take the pictures of the documents, in a real JupyterLab; one of them moves.
 
-They are written to the artefacts. README's *Contributing* says how to renew the committed ones.
+They are written to the artefacts. The README says how to renew the committed ones.
 """
 
 from __future__ import annotations
