@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parent.parent.parent
 SOURCES = ("pkgwidgets", "jupyter-config", "notebooks", "pyproject.toml", "README.md", "LICENSE")
-OLD = ("pkgwidgets==0.1.0", "ipykernel==6.31.0", "pyzmq==26.4.0", "pip==23.3", "uv==0.13.8")
+OLD = ("pkgwidgets==0.2.0", "ipykernel==6.31.0", "pyzmq==26.4.0", "pip==23.3", "uv==0.13.8")
 """The old versions. Newer ones come from the configured index, for pkgwidgets from here."""
 
 RESTART = {
@@ -54,7 +54,7 @@ def _edit(file: Path, old: str, new: str) -> None:
 def _make_incompatible(source: Path) -> None:
     """Turn a source tree into a later version with other formats and incompatible modules."""
     package = source / "pkgwidgets"
-    _edit(package / "__init__.py", '\n__version__ = "0.1.0"', '\n__version__ = "0.2.0"')
+    _edit(package / "__init__.py", '\n__version__ = "0.2.0"', '\n__version__ = "0.3.0"')
     _edit(package / "backends" / "worker" / "launcher.py", "\n_FORMAT = 2", "\n_FORMAT = 3")
     _edit(package / "backends" / "store" / "journal_file.py", "\nFORMAT = 1", "\nFORMAT = 2")
     for module in (

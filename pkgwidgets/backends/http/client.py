@@ -15,16 +15,15 @@ from urllib.parse import urljoin, urlsplit
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
-from requests.utils import DEFAULT_CA_BUNDLE_PATH, should_bypass_proxies
-from urllib3.connection import HTTPSConnection
+from requests.utils import should_bypass_proxies
 from urllib3.exceptions import HTTPError
-from urllib3.util.ssl_ import create_urllib3_context
 
 from .circuit_breaker import OPEN_SECONDS, CircuitBreaker
 from .decompression import BrokenArchive
 from .fast_get import FastGet
 from .http_limits import HttpLimits
 from .network_settings import Credentials, NetworkSettings, without_userinfo
+from .pools import get_pool, share_ssl_context
 from .response import RequestFailed, Response, parse_number, read_response
 
 _RETRIED_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 527})
@@ -201,10 +200,8 @@ class Client:
             if credentials is not None:
                 prepared.prepare_auth(credentials, url)
         proxies, verify, cert = self._connection_settings(url)
-        pool = self._adapter.get_connection_with_tls_context(
-            prepared, verify, proxies=proxies, cert=cert
-        )
-        _share_ssl_context(pool, self._network, verify=verify)
+        pool = get_pool(self._adapter, prepared, proxies, verify, cert)
+        share_ssl_context(pool, self._network, verify=verify)
         host = urlsplit(prepared.url or "").netloc
         base = self._adapter.request_url(prepared, proxies)
         return _Route(pool, FastGet(pool, host, self._limits), base, dict(prepared.headers))
@@ -239,18 +236,6 @@ def _redirect_target(url: str, location: str) -> str:
     raise RequestFailed("it redirects to an address that is not http or https")
 
 
-class _UnverifiedHTTPSConnection(HTTPSConnection):
-    """A connection to an insecure host that the user allowed, without a warning per request."""
-
-    @property
-    def is_verified(self) -> bool:
-        return True
-
-    @is_verified.setter
-    def is_verified(self, value: bool) -> None:
-        pass
-
-
 def _send_request(
     route: _Route, path: str, headers: Mapping[str, str], until: float, limits: HttpLimits
 ) -> Response | str:
@@ -261,32 +246,6 @@ def _send_request(
     if redirect is None:
         return response
     return redirect.encode("latin-1", "replace").decode("utf-8", "replace")
-
-
-def _share_ssl_context(pool: Any, access: NetworkSettings, *, verify: bool | str) -> None:
-    """Give all connections of a pool one TLS context.
-
-    Otherwise each connection reads the whole certificate bundle, which takes 0.1 s.
-    """
-    if getattr(pool, "scheme", "") != "https" or "ssl_context" in pool.conn_kw:
-        return
-    if verify is False:
-        pool.ConnectionCls = _UnverifiedHTTPSConnection
-        return
-    context = create_urllib3_context()
-    if access.use_system_store and not access.certificates:
-        context.load_default_certs()
-    else:
-        certificate_file, certificate_folder = pool.ca_certs, pool.ca_cert_dir
-        try:
-            context.load_verify_locations(
-                certificate_file or (None if certificate_folder else DEFAULT_CA_BUNDLE_PATH),
-                certificate_folder,
-            )
-        except OSError as error:
-            raise RequestFailed(f"the trusted certificates cannot be read ({error})") from None
-    pool.conn_kw["ssl_context"] = context
-    pool.ca_certs = pool.ca_cert_dir = None
 
 
 _NO_TLS = "it does not speak TLS"
