@@ -1,21 +1,33 @@
-"""JupyterLab on a copy of the quickstart notebook."""
+"""JupyterLab on a copy of the guide notebooks."""
 
 from __future__ import annotations
 
-import importlib.metadata
+import asyncio
 import importlib.util
 import json
+import logging
 import os
 import secrets
-import shutil
+import signal
 import socket
 import sys
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from time import monotonic
+from typing import Any
 
-_NOTEBOOK = "quickstart.ipynb"
-_NOTIFICATIONS = "@jupyterlab/apputils-extension:notification"
+from . import guide
+
+_OVERRIDES = {
+    "@jupyterlab/apputils-extension:notification": {"fetchNews": "false"},
+    # So that the environments of a notebook are deleted when it is closed.
+    "@jupyterlab/notebook-extension:tracker": {"kernelShutdown": True},
+}
+_QUIET_SECONDS = 1.0
+"""The address is printed after a time without log lines, so that it comes last."""
+_MAX_WAIT_SECONDS = 15.0
 _MISSING_MESSAGE = """\
 JupyterLab is not installed in this environment. Install it with `pip install 'pkgwidgets[lab]'`,
 or run `pkgwidgets demo --terminal`."""
@@ -25,51 +37,100 @@ def start() -> int:
     """Serve JupyterLab until it is stopped, and return the exit code.
 
     Prints the address, and opens a browser if there is a display. Works as root, on a free port,
-    on loopback only.
+    on loopback only. All files of the demo and of its kernels are in one temporary folder, which
+    is deleted at the end.
     """
     if importlib.util.find_spec("jupyterlab") is None:
         print(_MISSING_MESSAGE, file=sys.stderr)
         return 1
-    from jupyterlab.labapp import LabApp
-
     # The kernel must be this Python, whatever "python3" is in the user's Jupyter folder.
     os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
-    with tempfile.TemporaryDirectory(prefix="pkgwidgets-demo-") as folder:
-        shutil.copy(quickstart(), folder)
-        _disable_news_prompt(Path(folder, ".config"))
-        port, token = free_port(), secrets.token_hex(16)
-        print(f"\n    http://127.0.0.1:{port}/lab/tree/{_NOTEBOOK}?token={token}\n", flush=True)
-        LabApp.launch_instance(
-            [
-                str(Path(folder, _NOTEBOOK)),
-                f"--ServerApp.root_dir={folder}",
-                "--ServerApp.ip=127.0.0.1",
-                f"--ServerApp.port={port}",
-                "--ServerApp.port_retries=0",
-                "--ServerApp.allow_root=True",
-                f"--ServerApp.open_browser={_has_display()}",
-                f"--IdentityProvider.token={token}",
-            ]
-        )
+    with _end_on_hangup(), tempfile.TemporaryDirectory(prefix="pkgwidgets-demo-") as folder:
+        _serve(Path(folder))
     return 0
 
 
-def _disable_news_prompt(config: Path) -> None:
-    """Disable the news prompt of JupyterLab; the user's own settings take precedence."""
+def _serve(folder: Path) -> None:
+    from jupyterlab.labapp import LabApp
+
+    notebooks, kernels = folder / "notebooks", folder / "kernels"
+    kernels.mkdir()
+    left_out = guide.copy_notebooks(notebooks)
+    _write_settings(folder / "config")
+    port, token = free_port(), secrets.token_hex(16)
+    server = LabApp.initialize_server(
+        [
+            str(notebooks / guide.FIRST),
+            f"--ServerApp.root_dir={notebooks}",
+            "--ServerApp.ip=127.0.0.1",
+            f"--ServerApp.port={port}",
+            "--ServerApp.port_retries=0",
+            "--ServerApp.allow_root=True",
+            f"--ServerApp.open_browser={_has_display()}",
+            f"--ServerApp.kernel_manager_class={__package__}.kernels.DemoKernelManager",
+            f"--DemoKernelManager.temporary_folder={kernels}",
+            f"--IdentityProvider.token={token}",
+        ]
+    )
+    address = f"http://127.0.0.1:{port}/lab/tree/{guide.FIRST}?token={token}"
+    text = "\n".join(
+        [
+            f"\nThe demo is at\n\n    {address}\n",
+            "until you press Ctrl+C twice here; then it deletes the environments of its notebooks,"
+            f" with the rest of {folder}.",
+            *left_out,
+            "",
+        ]
+    )
+    server.io_loop.add_callback(_print_when_quiet, server.log, text)
+    server.start()
+
+
+async def _print_when_quiet(log: logging.Logger, text: str) -> None:
+    """Print a text once the server has logged nothing for a second."""
+    last, started = _LastRecord(), monotonic()
+    log.addHandler(last)
+    while monotonic() < min(last.time + _QUIET_SECONDS, started + _MAX_WAIT_SECONDS):
+        await asyncio.sleep(0.1)
+    log.removeHandler(last)
+    print(text, flush=True)
+
+
+class _LastRecord(logging.Handler):
+    """The time of the last log record, by the monotonic clock."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.time = monotonic()
+
+    def emit(self, record: Any) -> None:
+        self.time = monotonic()
+
+
+@contextmanager
+def _end_on_hangup() -> Iterator[None]:
+    """End the server as Ctrl+C does when its terminal is closed, so that its files are deleted."""
+
+    def end(number: int, frame: object) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    if not hasattr(signal, "SIGHUP") or signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        yield  # nohup
+        return
+    before = signal.signal(signal.SIGHUP, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def _write_settings(config: Path) -> None:
+    """Disable the news prompt, and end the kernel of a closed notebook; the user's settings win."""
     overrides = config / "labconfig" / "default_setting_overrides.json"
     overrides.parent.mkdir(parents=True)
-    overrides.write_text(json.dumps({_NOTIFICATIONS: {"fetchNews": "false"}}), encoding="utf-8")
+    overrides.write_text(json.dumps(_OVERRIDES), encoding="utf-8")
     config_path = os.environ.get("JUPYTER_CONFIG_PATH")
     os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, [str(config), config_path]))
-
-
-def quickstart() -> Path:
-    """Return the path of the notebook: in a checkout beside the package, else as installed."""
-    checkout = Path(__file__).parents[2] / "notebooks" / _NOTEBOOK
-    if checkout.is_file():
-        return checkout
-    files = importlib.metadata.files("pkgwidgets") or ()
-    return next(Path(str(file.locate())) for file in files if file.name == _NOTEBOOK)
 
 
 def free_port() -> int:
