@@ -160,7 +160,7 @@ def test_other_notebooks_keep_working_after_a_pkgwidgets_upgrade(
         other.run(SERVICE)
         assert other.run("'pandas' in service.get_packages().index") == "True"
         assert notebook.run("str(service.upgrade_package('pkgwidgets').outcome)") == "'committed'"
-        assert other.run("service.get_package('pkgwidgets').version") == "'0.2.0'"
+        assert other.run("service.get_package('pkgwidgets').version") == "'0.3.0'"
         assert other.run("service.get_package('pkgwidgets')._repr_html_()[:7]") == "'<table>'"
         assert other.run("bool(service.plan_upgrade('pip'))") == "True"
         assert other.run("from pkgwidgets import PackagePanel; panel = PackagePanel(service)") == ""
