@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from pkgwidgets.backends.environment import interpreter as interpreter_module
 from pkgwidgets.backends.environment.installed_environment import DATA_FOLDER, InstalledEnvironment
 from pkgwidgets.backends.history.journal import FolderJournal
-from pkgwidgets.backends.store import filesystem
+from pkgwidgets.backends.store import filesystem, ownership
 from pkgwidgets.core.deferred import deferred
 from pkgwidgets.core.errors import InstallerUnavailable, InvalidRequest
 from pkgwidgets.core.interfaces import Backend
@@ -37,14 +37,13 @@ if TYPE_CHECKING:
     from pkgwidgets.backends.installer.lock_sources import UvLockSources
     from pkgwidgets.backends.installer.uv import UvInstaller
     from pkgwidgets.backends.processes.kernel_processes import StartedNotebook
-    from pkgwidgets.backends.sandbox.import_check import SubprocessImportChecker
     from pkgwidgets.backends.sandbox.preparations import FolderPreparations
     from pkgwidgets.backends.store.savepoint import FolderSavePoint
     from pkgwidgets.backends.worker.launcher import ApplyRequest, WorkerLauncher
     from pkgwidgets.core.advisory_sources import AdvisorySettings
     from pkgwidgets.core.environment import Interpreter
     from pkgwidgets.core.events import Stage
-    from pkgwidgets.core.interfaces import FileOwners, OtherKernels, Report
+    from pkgwidgets.core.interfaces import FileOwners, ImportChecker, OtherKernels, Report
     from pkgwidgets.core.kernels import WritableKernel
     from pkgwidgets.core.limits import Limits
     from pkgwidgets.core.projects import OwningProject
@@ -464,10 +463,21 @@ def _check_state(
 
 def _import_checker(
     target: Interpreter, variables: Mapping[str, str] | None = None
-) -> SubprocessImportChecker:
+) -> ImportChecker:
+    from pkgwidgets.backends.processes import process
     from pkgwidgets.backends.sandbox.import_check import SubprocessImportChecker
+    from pkgwidgets.backends.sandbox.proven_imports import ProvenImportChecker, ProvenImports
+    from pkgwidgets.backends.user_cache import cache_folder
 
-    return SubprocessImportChecker(target, variables=variables)
+    checker = SubprocessImportChecker(target, variables=variables)
+    if ownership.owner_to_work_as(target.prefix) is not None:
+        return checker  # modules run as the owner, whose cache is not this user's
+    return ProvenImportChecker(
+        checker,
+        target,
+        ProvenImports(cache_folder() / "proven"),
+        lambda: process.program_environment(variables),
+    )
 
 
 def _preparations(

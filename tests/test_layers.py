@@ -155,6 +155,7 @@ WRITES_ELSEWHERE = {
     "backends/processes/temp_dirs.py": "temporary folders",
     "backends/sandbox/import_check.py": "the task of a check, in a temporary folder",
     "backends/sandbox/folder_tree.py": "copies of projects, in a temporary folder",
+    "backends/sandbox/proven_imports.py": "bytecode of proven checks, in the cache and the stage",
     "backends/sandbox/notebook_runner.py": "the task of a rehearsal, in a temporary folder",
     "backends/sandbox/run_folder.py": "pip's settings for a rehearsal, in a temporary folder",
     "backends/sandbox/scripts/note_new_files.py": "its notes, in the temporary folder of the task",

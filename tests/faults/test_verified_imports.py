@@ -15,7 +15,7 @@ from pkgwidgets.core.interfaces import Backend
 from pkgwidgets.demo import Demo
 from pkgwidgets.demo.wheel_builder import BuiltWheel
 from pkgwidgets.operations import apply
-from pkgwidgets.operations.planning import plan_upgrade
+from pkgwidgets.operations.planning import plan_undo, plan_upgrade
 from pkgwidgets.operations.preparation import prepare_plan
 
 LIBRARY = Path(_queue.__file__).read_bytes()
@@ -96,6 +96,26 @@ def test_dependents_are_imported_once(
     if is_prepared:
         prepare_plan(backend, plan)
     apply.apply_plan(backend, plan)
+    assert sorted(log.read_text().split()) == ["pea", "pea", "pod"]
+
+
+def test_dependents_of_files_that_were_together_before_are_not_imported(
+    backend: Backend, garden: Demo, tree: Oracle, tmp_path: Path
+) -> None:
+    log = tmp_path / "log"
+    note = "with open({!r}, 'a') as log: log.write({!r})\n"
+    install_pod(backend, garden, note.format(str(log), "pod "))
+    new = BuiltWheel(name="pea", version="3", files={"pea.py": note.format(str(log), "pea ")})
+    garden.index.publish(new)
+    for ran in (["pea", "pea", "pod"], ["pea"]):
+        apply.apply_plan(backend, plan_upgrade(backend, "pea", version="3"))
+        assert sorted(log.read_text().split()) == ran
+        assert list(garden.site_packages.glob("__pycache__/pea.*.pyc"))
+        assert list(garden.site_packages.glob("__pycache__/pod.*.pyc"))
+        log.unlink()
+        apply.apply_plan(backend, plan_undo(backend))
+    (garden.site_packages / "compost_log.py").touch()
+    apply.apply_plan(backend, plan_upgrade(backend, "pea", version="3"))
     assert sorted(log.read_text().split()) == ["pea", "pea", "pod"]
 
 

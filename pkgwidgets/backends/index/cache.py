@@ -14,6 +14,7 @@ import msgspec
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
+from pkgwidgets.backends.user_cache import cache_folder
 from pkgwidgets.core.compatibility import parse_requires_python
 from pkgwidgets.core.releases import ACTIVE, ProjectStatus, Release, Wheel, project_status
 
@@ -73,7 +74,7 @@ class ReleaseCache:
 
     def __init__(self, source: str, folder: Path | None = None) -> None:
         self._source = source
-        self._file = cache_file.cache_file(cache_file.cache_folder() if folder is None else folder)
+        self._file = cache_file.cache_file(cache_folder() if folder is None else folder)
         self._lock = threading.Lock()
         self._decoded: dict[NormalizedName, tuple[bytes, CachedProject]] = {}
         """The entries that this process read or wrote, each with its encoded bytes."""

@@ -32,13 +32,6 @@ _MAX_NAMES = 500
 _TIME_TYPES = (str, float, float)
 
 
-def cache_folder() -> Path:
-    """Return the folder of pkgwidgets for what can be made again, of this user."""
-    import platformdirs
-
-    return platformdirs.user_cache_path("pkgwidgets")
-
-
 def cache_file(folder: Path) -> Path:
     """Return the file of cached answers in a folder."""
     return folder / f"index-{FORMAT_VERSION}.sqlite3"

@@ -18,6 +18,7 @@ from time import time
 
 from packaging.utils import NormalizedName
 
+from pkgwidgets.backends.user_cache import cache_folder
 from pkgwidgets.core.errors import PkgwidgetsError
 from pkgwidgets.core.last_check import AnswerTimes
 from pkgwidgets.core.packages import PackageInfo
@@ -115,7 +116,7 @@ class FileLastCheck:
     @property
     def _folder(self) -> Path:
         given = self._given_folder
-        return given if given is not None else cache_file.cache_folder()
+        return given if given is not None else cache_folder()
 
     @property
     def _file(self) -> Path:
