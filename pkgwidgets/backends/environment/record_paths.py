@@ -20,7 +20,8 @@ class _PathGuard:
     def __init__(self, prefix: Path, roots: Collection[Path]) -> None:
         self._data_folder = str(prefix / DATA_FOLDER)
         self._real_roots = {f"{os.path.realpath(folder)}/" for folder in (prefix, *roots)}
-        self._roots = roots
+        self._roots = tuple(map(str, roots))
+        self._links: dict[str, str | None] = {}
         self._refusals: dict[str, str | None] = {}
 
     @property
@@ -39,19 +40,26 @@ class _PathGuard:
         own = self._data_folder
         if f"{folder}/".startswith(f"{own}/") or path == own:
             return "it is a file of pkgwidgets"
-        link = self._find_link(Path(folder))
+        root = next((r for r in self._roots if f"{folder}/".startswith(f"{r}/")), None)
+        link = None if root is None else self._find_link(folder, root)
         if link is not None:
             return f"{link} is a link"
+        if root is not None:
+            return None  # below a folder of packages, without a link on the way
         real_folder = f"{os.path.realpath(folder)}/"
-        if not any(real_folder.startswith(root) for root in self._real_roots):
+        if not any(real_folder.startswith(place) for place in self._real_roots):
             return "it lies outside of the environment"
         return None
 
-    def _find_link(self, folder: Path) -> Path | None:
+    def _find_link(self, folder: str, root: str) -> str | None:
         """Return the folder of a package that is a symbolic link, on the way to `folder`."""
-        root = next((root for root in self._roots if folder.is_relative_to(root)), folder)
-        folders = (folder, *folder.parents)[: len(folder.relative_to(root).parts)]
-        return next((path for path in folders if path.is_symlink()), None)
+        if folder == root:
+            return None
+        if folder not in self._links:
+            is_link = os.path.islink(folder)  # noqa: PTH114 - called for every folder
+            parent = folder.rpartition("/")[0]
+            self._links[folder] = folder if is_link else self._find_link(parent, root)
+        return self._links[folder]
 
 
 def existing_rows(

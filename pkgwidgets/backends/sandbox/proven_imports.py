@@ -6,6 +6,7 @@ The bytecode of each proven check is kept with it, so that the first import stay
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 import zipfile
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -42,17 +43,17 @@ class ProvenImports:
     def restore(self, key: str, stage: Path) -> bool:
         """Return whether a check was proven; its bytecode is then in the stage.
 
-        A zip file has a checksum of each member, so a damaged one counts as missing.
+        A damaged file counts as missing, and nothing of it stays in the stage.
         """
         file = self._file(key)
         try:
             if time() - file.stat().st_mtime > _MAX_AGE_SECONDS:
                 return False
-            with zipfile.ZipFile(file) as kept:
-                if kept.testzip() is not None:
-                    return False
+            with zipfile.ZipFile(file) as kept:  # it compares each member with its checksum
                 kept.extractall(stage / BYTECODE_FOLDER)
         except _DAMAGED:
+            with suppress(OSError):
+                shutil.rmtree(stage / BYTECODE_FOLDER)
             return False
         return True
 
