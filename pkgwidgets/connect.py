@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from pkgwidgets.backends.history.permits import FolderPermits
     from pkgwidgets.backends.index.last_check import FileLastCheck
     from pkgwidgets.backends.index.multi import MultiIndex
+    from pkgwidgets.backends.index.provenance import IndexProvenance
     from pkgwidgets.backends.installer.lock_sources import UvLockSources
     from pkgwidgets.backends.installer.uv import UvInstaller
     from pkgwidgets.backends.processes.kernel_processes import StartedNotebook
@@ -393,6 +394,11 @@ def _backend(
 
         return UvInstaller(target, sources, lambda: environment.lock_descriptor)
 
+    def provenance() -> IndexProvenance:
+        from pkgwidgets.backends.index.provenance import IndexProvenance
+
+        return IndexProvenance(sources)
+
     def lock_sources() -> UvLockSources:
         from pkgwidgets.backends.installer.lock_sources import UvLockSources
 
@@ -435,6 +441,7 @@ def _backend(
         last_check=deferred(last_check),
         policy=policy,
         advisories=partial(_advisory_settings, target.prefix, sources),
+        provenance=deferred(provenance),
         lock_sources=deferred(lock_sources),
         copies=deferred(copies),
     )

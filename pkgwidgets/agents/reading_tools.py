@@ -17,7 +17,7 @@ from .session import Answer, backend_of, checked_offset, context, run, tool
 
 _PACKAGE_FIELDS = (
     *("latest_version", "compatible_version", "change", "update_available", "status", "requested"),
-    *("loaded_version", "last_upgraded", "project_status"),
+    *("loaded_version", "last_upgraded", "project_status", "attestations"),
 )
 _QUOTED_FIELDS = ("blocked_by", "summary", "yanked", "error", "failed_change")
 _TRANSACTION_FIELDS = ("id", "outcome", "started", "finished", "process", "undoes")

@@ -28,6 +28,7 @@ from .plans import Plan
 from .policy import NO_POLICY, Policy
 from .preparations import Preparations
 from .projects import OwningProject, no_project
+from .provenance import NO_PROVENANCE, ProvenanceSource
 from .releases import Release
 from .transactions import Transaction
 
@@ -676,6 +677,8 @@ class Backend:
     """The holds and the minimum age. The active holds are among the limits, too."""
     advisories: Callable[[], AdvisorySettings] = NoAdvisorySettings
     """Returns the settings of the sources of advisories."""
+    provenance: ProvenanceSource = NO_PROVENANCE
+    """Reads who published files, as the index says."""
     lock_sources: LockSources = NO_LOCK_SOURCES
     """Addresses of files and direct URLs, for locks."""
     copies: EnvironmentCopies = NO_COPIES

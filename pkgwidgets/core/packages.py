@@ -74,6 +74,8 @@ class PackageInfo(HtmlRepr):
     """The status of the project on the index (PEP 792), with the reason; "" if it is active."""
     yanked: str | None = None
     """That the index withdrew the installed version (PEP 592), with the reason; "" if not."""
+    attestations: str | None = None
+    """Which wheels of the latest release have attestations on the index (PEP 740); "" for none."""
     license: str = ""
     """The SPDX expression of its licence (PEP 639), else what older metadata says of it."""
     error: str | None = None

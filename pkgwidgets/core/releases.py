@@ -22,6 +22,8 @@ class Wheel:
     size: int | None = None
     requires_python: SpecifierSet | None = None
     """Of this file, as the index says (PEP 503); other files of a release may differ."""
+    provenance: str = ""
+    """The address of its provenance object (PEP 740); "" if the index has no attestations of it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,6 +40,13 @@ class Release:
     yanked_reason: str = ""
     uploaded: datetime | None = None
     wheels: tuple[Wheel, ...] = ()
+
+    @property
+    def attested(self) -> str:
+        """Which of its wheels have attestations (PEP 740): `all wheels of 1.4.2`; "" for none."""
+        count, total = sum(bool(wheel.provenance) for wheel in self.wheels), len(self.wheels)
+        amount = "all" if count == total else f"{count} of {total}"
+        return f"{amount} wheels of {self.version}" if count else ""
 
 
 QUARANTINED = "quarantined"

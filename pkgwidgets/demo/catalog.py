@@ -17,6 +17,9 @@
 The index has the installed release of each project, and those of the third column. Upgrading
 everything at once fails because of harvestscale, and leaves the environment unchanged.
 
+The index has attestations (PEP 740) for sundrift, by one publisher, and for frostcall, whose
+publisher changed with 2.0.0.
+
 Two more projects are not installed. The newest release of dewcatcher, 1.1.0, is two days old.
 slugtrap is quarantined.
 """
@@ -63,6 +66,7 @@ def _release(
     requires_python: str = ">=3.11",
     entry_points: str = "",
     yanked: str | None = None,
+    publisher: str = "",
 ) -> BuiltWheel:
     """Return a release of `day` (ISO 8601); its summary is the docstring of its first file."""
     return BuiltWheel(
@@ -74,6 +78,7 @@ def _release(
         summary=ast.get_docstring(ast.parse(next(iter(files.values())))) or "",
         entry_points=entry_points,
         yanked=yanked,
+        publisher=publisher,
         uploaded=datetime.fromisoformat(f"{day}T09:30:00").replace(tzinfo=UTC),
     )
 
@@ -137,16 +142,33 @@ WHEELS = (
     _bedplanner(
         "2.3.0", "2026-10-05", package_sources.BEDPLANNER_LAYOUT_BY_SUN, needs="sundrift>=1.2"
     ),
-    _release("sundrift", "1.0.4", "2025-11-03", {"sundrift.py": _SUN}),
+    _release(
+        "sundrift",
+        "1.0.4",
+        "2025-11-03",
+        {"sundrift.py": _SUN},
+        publisher="demo-garden/sundrift",
+    ),
     _release(
         "sundrift",
         "1.2.0",
         "2026-08-17",
         {"sundrift.py": _SUN + package_sources.SUNDRIFT_BEST_MONTH},
+        publisher="demo-garden/sundrift",
     ),
-    _release("frostcall", "1.9.3", "2025-12-01", {"frostcall.py": package_sources.FROSTCALL}),
     _release(
-        "frostcall", "2.0.0", "2026-10-19", {"frostcall.py": package_sources.FROSTCALL_WITH_MARGIN}
+        "frostcall",
+        "1.9.3",
+        "2025-12-01",
+        {"frostcall.py": package_sources.FROSTCALL},
+        publisher="demo-garden/frostcall",
+    ),
+    _release(
+        "frostcall",
+        "2.0.0",
+        "2026-10-19",
+        {"frostcall.py": package_sources.FROSTCALL_WITH_MARGIN},
+        publisher="frost-mirror/frostcall",
     ),
     _raintable("2.0.0", "2025-09-08", _RAIN, total="total"),
     _raintable("2.4.0", "2026-04-13", _WETTEST, total="total"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterable, Sequence
 from datetime import UTC
@@ -60,8 +61,13 @@ ProjectStatus = tuple[str, str]
 """The status of a project and the reason (PEP 792); ("", "") is active."""
 
 
-def project_json(name: str, wheels: Sequence[BuiltWheel], status: ProjectStatus = ("", "")) -> str:
-    """Return the page of one project (PEP 691, 592, 700, 714, 792)."""
+def project_json(
+    name: str, wheels: Sequence[BuiltWheel], status: ProjectStatus = ("", ""), base: str = ""
+) -> str:
+    """Return the page of one project (PEP 691, 592, 700, 714, 740, 792).
+
+    `base` is the address of the server: that of a provenance object is absolute.
+    """
     versions = sorted({wheel.version for wheel in wheels}, key=Version)
     return json.dumps(
         {
@@ -69,7 +75,7 @@ def project_json(name: str, wheels: Sequence[BuiltWheel], status: ProjectStatus 
             **_status_json(*status),
             "name": name,
             "versions": versions,
-            "files": [_file_json(wheel) for wheel in wheels],
+            "files": [_file_json(wheel, base) for wheel in wheels],
         }
     )
 
@@ -79,15 +85,18 @@ def _status_json(status: str, reason: str) -> dict[str, Any]:
     return {"project-status": texts} if status else {}
 
 
-def project_html(name: str, wheels: Sequence[BuiltWheel], status: ProjectStatus = ("", "")) -> str:
-    """Return the page of one project (PEP 503, 592, 714, 792)."""
+def project_html(
+    name: str, wheels: Sequence[BuiltWheel], status: ProjectStatus = ("", ""), base: str = ""
+) -> str:
+    """Return the page of one project (PEP 503, 592, 714, 740, 792)."""
     names = ("pypi:project-status", "pypi:project-status-reason")
     metas = (
         f'<meta name="{meta}" content="{escape(text)}">'
         for meta, text in zip(names, status, strict=True)
         if text
     )
-    return _html_page(f"Links for {name}", map(_file_anchor, wheels), "".join(metas))
+    anchors = (_file_anchor(wheel, base) for wheel in wheels)
+    return _html_page(f"Links for {name}", anchors, "".join(metas))
 
 
 def file_url(wheel: BuiltWheel) -> str:
@@ -98,7 +107,41 @@ def file_url(wheel: BuiltWheel) -> str:
     return f"/files/{wheel.sha256[:32]}/{quote(wheel.filename)}"
 
 
-def _file_json(wheel: BuiltWheel) -> dict[str, Any]:
+def provenance_url(wheel: BuiltWheel) -> str:
+    """Return the path of the provenance object of a wheel, in the form that PyPI uses."""
+    version, filename = quote(wheel.version), quote(wheel.filename)
+    return f"/integrity/{wheel.id}/{version}/{filename}/provenance"
+
+
+def provenance_json(wheel: BuiltWheel) -> str:
+    """Return the provenance object of a wheel (PEP 740), with a made-up attestation."""
+    statement = {
+        "_type": "https://in-toto.io/Statement/v1",
+        "subject": [{"name": wheel.filename, "digest": {"sha256": wheel.sha256}}],
+        "predicateType": "https://docs.pypi.org/attestations/publish/v1",
+        "predicate": None,
+    }
+    made_up = base64.b64encode(b"made up").decode()
+    attestation = {
+        "version": 1,
+        "verification_material": {"certificate": made_up, "transparency_entries": []},
+        "envelope": {
+            "statement": base64.b64encode(json.dumps(statement).encode()).decode(),
+            "signature": made_up,
+        },
+    }
+    publisher = {
+        "kind": "GitHub",
+        "claims": None,
+        "repository": wheel.publisher,
+        "workflow": "release.yml",
+        "environment": None,
+    }
+    bundle = {"publisher": publisher, "attestations": [attestation]}
+    return json.dumps({"version": 1, "attestation_bundles": [bundle]})
+
+
+def _file_json(wheel: BuiltWheel, base: str) -> dict[str, Any]:
     metadata = {"sha256": wheel.metadata_sha256}
     file = {
         "filename": wheel.filename,
@@ -110,17 +153,20 @@ def _file_json(wheel: BuiltWheel) -> dict[str, Any]:
         "core-metadata": metadata,
         "dist-info-metadata": metadata,  # the key that clients before PEP 714 read
     }
+    if wheel.publisher:
+        file["provenance"] = base + provenance_url(wheel)
     if wheel.requires_python is not None:
         file["requires-python"] = wheel.requires_python
     return file
 
 
-def _file_anchor(wheel: BuiltWheel) -> str:
+def _file_anchor(wheel: BuiltWheel, base: str) -> str:
     attributes = {
         "href": file_url(wheel) + (f"#sha256={wheel.sha256}" if wheel.is_hash_listed else ""),
         "data-requires-python": wheel.requires_python,
         "data-yanked": wheel.yanked,
         "data-core-metadata": f"sha256={wheel.metadata_sha256}",
+        "data-provenance": base + provenance_url(wheel) if wheel.publisher else None,
     }
     text = " ".join(
         f'{name}="{escape(value)}"' for name, value in attributes.items() if value is not None

@@ -22,6 +22,8 @@ from . import index_pages
 from .wheel_builder import BuiltWheel
 
 _HOST = "127.0.0.1"
+_PROVENANCE_PATH = re.compile(r"/integrity/[^/]+/[^/]+/([^/]+)/provenance")
+_PROVENANCE_TYPE = "application/vnd.pypi.integrity.v1+json"
 _PROJECT_PATH = re.compile(r"/simple/([^/]+)/?")
 _CACHE_FOREVER = "public, max-age=31536000, immutable"
 
@@ -105,6 +107,8 @@ class DemoIndex:
         path = unquote(urlsplit(target).path)
         if path.startswith("/files/"):
             return self._file_response(path.rpartition("/")[2])
+        if match := _PROVENANCE_PATH.fullmatch(path):
+            return self._provenance_response(match[1])
         content_type = index_pages.preferred_content_type(accept)
         if content_type is None:
             return _Response(HTTPStatus.NOT_ACCEPTABLE)
@@ -138,12 +142,20 @@ class DemoIndex:
         )
         status = self._statuses.get(name, ("", ""))
         listed = [] if status[0] == "quarantined" else wheels
-        return self._page_response(write(name, listed, status), content_type)
+        base = self.url.removesuffix("/simple/")
+        return self._page_response(write(name, listed, status, base), content_type)
 
     def _page_response(self, text: str, content_type: str) -> _Response:
         fresh = f"max-age={self.fresh_seconds}" if self.fresh_seconds else "no-cache"
         headers = {"Cache-Control": fresh, "Vary": "Accept"}
         return _Response(HTTPStatus.OK, text.encode(), content_type, headers)
+
+    def _provenance_response(self, filename: str) -> _Response:
+        wheel = self._wheels.get(filename)
+        if wheel is None or not wheel.publisher:
+            return _Response(HTTPStatus.NOT_FOUND)
+        text = index_pages.provenance_json(wheel)
+        return _Response(HTTPStatus.OK, text.encode(), _PROVENANCE_TYPE)
 
     def _file_response(self, filename: str) -> _Response:
         wheels = self._wheels

@@ -42,6 +42,8 @@ class BuiltWheel:
     yanked: str | None = None
     """Why it was yanked (PEP 592); `""` is a yank without a reason."""
     uploaded: datetime = datetime(2026, 1, 1, tzinfo=UTC)
+    publisher: str = ""
+    """The repository of its publisher, as the index says (PEP 740); "" without attestations."""
     is_hash_listed: bool = True
     """Whether the index lists its hash (PEP 503 only recommends it)."""
     data: bytes = field(init=False)

@@ -37,6 +37,7 @@ PACKAGES = {
     "released": _TIME,
     "project_status": "string",
     "yanked": "string",
+    "attestations": "string",
     "status": pd.CategoricalDtype([s.value for s in PackageStatus]),
     "requested": "boolean",
     "loaded_version": "string",

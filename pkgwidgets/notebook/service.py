@@ -186,6 +186,8 @@ class PackageService:
         - `project_status` (string): archived, deprecated or quarantined, and why (PEP 792); or ""
         - `yanked` (string): that the installed version was yanked, and why (PEP 592); or "". NA if
           a newer release made it unnecessary to look
+        - `attestations` (string): which wheels of the latest have attestations (PEP 740), such as
+          `all wheels of 1.4.2`; or "". pkgwidgets does not verify them
         - `status` (category): installed, installing, upgrading or error
         - `requested` (boolean): installed for the user, not only for others (PEP 376)
         - `loaded_version` (string): the version that this kernel has loaded

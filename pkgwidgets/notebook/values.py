@@ -22,8 +22,9 @@ from pkgwidgets.core.lock import Export
 from pkgwidgets.core.packages import PackageInfo
 from pkgwidgets.core.plans import Plan
 from pkgwidgets.core.policy import ListedHold
+from pkgwidgets.core.provenance import PublisherComparison
 from pkgwidgets.core.transactions import Transaction
-from pkgwidgets.operations import audit, copying, holds, inventory, restore, undo
+from pkgwidgets.operations import audit, copying, holds, inventory, publishers, restore, undo
 
 from . import rehearsal
 from .last_results import LastResults, Rows
@@ -108,6 +109,20 @@ class ServiceValues:
         'raintable <3 (pkgwidgets.toml)'
         """
         return holds.list_holds(self._backend)
+
+    def compare_publishers(self, name: str, *, report: Report | None = None) -> PublisherComparison:
+        """Compare who published the installed release and the newest compatible one (PEP 740).
+
+        The index says so; no signature is verified. An index that does not answer, or answers
+        nonsense, gives the verdict `unknown`, never `same`. Raises `PackageNotFound`, and
+        `InvalidRequest` for an invalid name.
+
+        >>> comparison = service.values.compare_publishers("frostcall")
+        >>> comparison.verdict.value, comparison.publishers_after
+        ('changed', ('GitHub frost-mirror/frostcall, release.yml',))
+        """
+        with reporting(report) as progress:
+            return publishers.compare_publishers(self._backend, name, progress)
 
     def undo_refusals(self) -> Mapping[str, str]:
         """Return why recent transactions can no longer be undone, by id; without those that can.

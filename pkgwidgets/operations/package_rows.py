@@ -212,6 +212,7 @@ class PackageRowBuilder:
             links=distribution.links,
             project_status=str(answer.status) if isinstance(answer, ReleaseList) else None,
             yanked=_yanked_text(distribution.version, answer),
+            attestations=None if latest is None else latest.attested,
             license=distribution.license,
             error=redact("; ".join(filter(None, (failed, newest.problem)))) or None,
             failed_change=redact(self._failure_note(distribution)),

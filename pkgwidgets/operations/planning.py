@@ -42,6 +42,7 @@ from .plan_builder import (
     raise_if_all_failed,
 )
 from .proposals import Proposal, replan_around_refusals, report_resolving
+from .publishers import publisher_notes
 from .release_ages import ReleaseAges, index_notes
 from .requested_releases import check_requested, installed_notes
 from .resolutions import Resolutions
@@ -128,6 +129,7 @@ def plan_upgrade(
             *_bigger_steps(changes, step),
             *ages.notes(changes, answers),
             *index_notes(changes, answers),
+            *publisher_notes(backend, changes, answers),
         ),
     )
 
@@ -220,7 +222,11 @@ def plan_install(
             *resolutions.left_out_reports(snapshot),
         ),
         allow=allow,
-        notes=(*ages.notes(proposal.changes, answers), *index_notes(proposal.changes, answers))
+        notes=(
+            *ages.notes(proposal.changes, answers),
+            *index_notes(proposal.changes, answers),
+            *publisher_notes(backend, proposal.changes, answers),
+        )
         if proposal.changes
         else installed_notes(snapshot, names),
     )

@@ -8,6 +8,7 @@ from typing import Any
 
 from pkgwidgets.core.origins import Origin
 from pkgwidgets.core.packages import PackageDependencies, PackageInfo, PackageStatus
+from pkgwidgets.core.provenance import PublisherComparison, PublisherVerdict
 from pkgwidgets.core.releases import LAST_CHECKED
 from pkgwidgets.core.text import escape_hidden, format_size
 
@@ -105,6 +106,12 @@ def _shorten(text: str) -> str:
 
 def _timestamp(time: datetime | None) -> int:
     return 0 if time is None else int(time.timestamp())
+
+
+def publisher_fields(comparison: PublisherComparison) -> Payload:
+    """Return what an open row says of the publishers of its releases."""
+    is_unusual = comparison.is_warning or comparison.verdict is PublisherVerdict.UNKNOWN
+    return {"publisher": f"{escape_hidden(str(comparison))}.", "publisher_warns": is_unusual}
 
 
 def dependency_fields(dependencies: PackageDependencies) -> Payload:

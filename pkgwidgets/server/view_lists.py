@@ -18,6 +18,7 @@ from pkgwidgets.operations import (
     holds,
     inventory,
     planning,
+    publishers,
     recovery,
     suggestions,
     undo,
@@ -37,7 +38,7 @@ from pkgwidgets.presentation.offers import offers_payload
 from pkgwidgets.presentation.request_titles import running_title
 from pkgwidgets.presentation.row_actions import LABELS, version_options
 from pkgwidgets.presentation.safety_marks import advisory_marks, advisory_notice, hold_marks
-from pkgwidgets.presentation.table_rows import dependency_fields, detail, row
+from pkgwidgets.presentation.table_rows import dependency_fields, detail, publisher_fields, row
 
 from . import progress
 
@@ -137,6 +138,11 @@ def project_versions(backend: Backend, typed: str) -> _Fields:
     info = _find_checked(backend, name)
     versions = [asdict(option) for option in version_options(releases, info)]
     return {"installed": info.version if info is not None else "", "versions": versions}
+
+
+def row_publisher(backend: Backend, name: str) -> _Fields:
+    """Return what an open row says of the publishers of its releases."""
+    return publisher_fields(publishers.compare_publishers(backend, name))
 
 
 def install_preview(backend: Backend, typed: str) -> _Fields:

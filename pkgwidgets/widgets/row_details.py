@@ -11,7 +11,7 @@ from pkgwidgets.core.packages import PackageInfo
 from pkgwidgets.core.text import escape_hidden
 from pkgwidgets.notebook.service import PackageService
 from pkgwidgets.presentation.row_actions import version_options
-from pkgwidgets.presentation.table_rows import dependency_fields, is_changeable
+from pkgwidgets.presentation.table_rows import dependency_fields, is_changeable, publisher_fields
 
 from .background import run_safely
 from .package_table import PackageTable
@@ -67,6 +67,8 @@ class RowDetailsLoader:
             releases = self._service.list_releases(info.name, report=no_report)
             versions = [asdict(option) for option in version_options(releases, info)]
             self._table.add_detail(info.id, versions=versions, failed="")
+            comparison = self._service.values.compare_publishers(info.name, report=no_report)
+            self._table.add_detail(info.id, **publisher_fields(comparison))
 
     def _fail(self, info: PackageInfo, error: str) -> None:
         self._table.add_detail(info.id, failed=escape_hidden(error))

@@ -415,6 +415,20 @@ def test_row_details_show_relations_size_and_versions(
     ]
 
 
+def test_row_details_say_who_published_the_releases(
+    panel: PackagePanel, details: dict[str, Any]
+) -> None:
+    click(panel.table, type="check")
+    assert panel.wait(60)
+    for name in ("frostcall", "sundrift"):
+        click(panel.table, type="detail", id=name)
+    assert panel.wait(60)
+    assert details["frostcall"]["publisher"].startswith("The publisher of frostcall changed: ")
+    assert details["frostcall"]["publisher_warns"] is True
+    assert "demo-garden/sundrift" in details["sundrift"]["publisher"]
+    assert details["sundrift"]["publisher_warns"] is False
+
+
 def test_row_details_explain_an_unavailable_index(
     panel: PackagePanel, garden: Demo, details: dict[str, Any]
 ) -> None:

@@ -195,17 +195,33 @@ test("a change of another session is joined", async () => {
   end();
 });
 
-test("an open row gets its details, then the versions that it can be changed to", async () => {
+test("an open row keeps its versions if nothing is known of its publisher", async () => {
   const answers = {
-    "GET packages/a": () => json({ success: true, detail: { id: "a", changeable: true, path: "/env" } }),
+    "GET packages/a": () => json({ success: true, detail: { id: "a", changeable: true } }),
     "GET versions": () => json({ success: true, installed: "1", versions: [{ version: "2" }] }),
+    "GET packages/a/publisher": () => failure(503, "index-unavailable"),
   };
   const { list, model, end } = openList(answers);
   const told = [];
   model.on("msg:custom", (message) => told.push(message));
   list.answer({ type: "detail", id: "a" });
   await turns();
-  assert.deepEqual(told.map(({ path, versions }) => [path, versions?.length]), [["/env", undefined], [undefined, 1]]);
+  assert.deepEqual(told.map(({ failed }) => failed), [undefined, ""]);
+  end();
+});
+
+test("an open row gets its details, then the versions that it can be changed to", async () => {
+  const answers = {
+    "GET packages/a": () => json({ success: true, detail: { id: "a", changeable: true, path: "/env" } }),
+    "GET versions": () => json({ success: true, installed: "1", versions: [{ version: "2" }] }),
+    "GET packages/a/publisher": () => json({ success: true, detail: { publisher: "a 2 is by GitHub a/a.", publisher_warns: false } }),
+  };
+  const { list, model, end } = openList(answers);
+  const told = [];
+  model.on("msg:custom", (message) => told.push(message));
+  list.answer({ type: "detail", id: "a" });
+  await turns();
+  assert.deepEqual(told.map(({ path, versions, publisher }) => [path, versions?.length, publisher]), [["/env", undefined, undefined], [undefined, 1, undefined], [undefined, undefined, "a 2 is by GitHub a/a."]]);
   end();
 });
 

@@ -123,3 +123,10 @@ test("a refused hold is told to its form, and nothing is read again", async () =
   await marks.hold({ names: ["Pea"], versions: "newest", reason: "", until: "" });
   assert.deepEqual([told, refreshed()], [[{ type: "hold", id: "pea", error: "No such version." }], 0]);
 });
+
+test("a publisher that changed is a warning, the same one a quiet line", () => {
+  const line = (more) => detail(row({}), { more }).children.find(({ textContent }) => textContent.includes("is by"));
+  assert.ok(line({ publisher: "pea 2 is by GitHub pea/pea.", publisher_warns: true }).children[0].className.includes("pkgw-warn"));
+  assert.ok(line({ publisher: "pea 2 is by GitHub pea/pea." }).children[0].className.includes("pkgw-dim"));
+  assert.equal(line({}), undefined);
+});

@@ -120,6 +120,16 @@ async def test_open_row_has_its_details_and_versions(ask: Ask) -> None:
     assert [option["version"] for option in versions["versions"] if option["pick"]] == ["2.4.0"]
 
 
+async def test_open_row_says_who_published_its_releases(ask: Ask) -> None:
+    detail = (await ask("GET", "views/packages/frostcall/publisher")).json["detail"]
+    assert detail["publisher"].startswith("The publisher of frostcall changed: 2.0.0 is by GitHub ")
+    assert detail["publisher_warns"] is True
+    detail = (await ask("GET", "views/packages/sundrift/publisher")).json["detail"]
+    assert detail["publisher"].startswith("sundrift 1.2.0 is by GitHub demo-garden/sundrift")
+    assert detail["publisher_warns"] is False
+    assert (await ask("GET", "views/packages/nothing-such/publisher")).status == 404
+
+
 async def test_name_with_a_requirement_around_it_finds_its_versions(ask: Ask) -> None:
     answer = await ask("GET", "views/versions?name=pip%20install%20seedshelf%3E%3D1")
     assert answer.json["installed"] == "1.4.1"

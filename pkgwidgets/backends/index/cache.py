@@ -25,8 +25,11 @@ _MAX_AGE_SECONDS = 90 * 86400.0
 _COLUMNS = "project, etag, asked, fresh_until, facts"
 
 
+_Wheel = tuple[str, str | None, int | None, str | None, str]
+
+
 class _Release(msgspec.Struct, array_like=True, gc=False):
-    """A cached release; wheels are (file name, sha256, size, requires-python).
+    """A cached release; wheels are (file name, sha256, size, requires-python, provenance).
 
     `yanked` is the reason if there is one.
     """
@@ -34,7 +37,7 @@ class _Release(msgspec.Struct, array_like=True, gc=False):
     version: str
     yanked: bool | str
     uploaded: float | None
-    wheels: list[tuple[str, str | None, int | None, str | None]]
+    wheels: list[_Wheel]
 
 
 class _CachedReleases(msgspec.Struct, array_like=True, gc=False):
@@ -202,9 +205,9 @@ def _encode_project(entry: CachedProject) -> bytes:
     )
 
 
-def _encode_wheel(wheel: Wheel) -> tuple[str, str | None, int | None, str | None]:
+def _encode_wheel(wheel: Wheel) -> _Wheel:
     python = None if wheel.requires_python is None else str(wheel.requires_python)
-    return wheel.filename, wheel.sha256, wheel.size, python
+    return wheel.filename, wheel.sha256, wheel.size, python, wheel.provenance
 
 
 def _decode_release(release: _Release) -> Release:
@@ -216,7 +219,13 @@ def _decode_release(release: _Release) -> Release:
         if release.uploaded is None
         else datetime.fromtimestamp(release.uploaded, UTC),
         wheels=tuple(
-            Wheel(filename=f, sha256=s, size=n, requires_python=parse_requires_python(p))
-            for f, s, n, p in release.wheels
+            Wheel(
+                filename=filename,
+                sha256=sha256,
+                size=size,
+                requires_python=parse_requires_python(python),
+                provenance=provenance,
+            )
+            for filename, sha256, size, python, provenance in release.wheels
         ),
     )

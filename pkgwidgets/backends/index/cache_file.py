@@ -15,7 +15,7 @@ from packaging.utils import NormalizedName
 
 from pkgwidgets.core.last_check import AnswerTimes
 
-FORMAT_VERSION = 5
+FORMAT_VERSION = 6
 LOCK_SECONDS = 2.0
 """Seconds to wait while another kernel writes."""
 DATABASE_ERRORS = (sqlite3.Error, OSError, ValueError)

@@ -38,6 +38,7 @@ _JSON_TYPES = {
     "links": _PAIRS,
     "project_status": _OPTIONAL_TEXT,
     "yanked": _OPTIONAL_TEXT,
+    "attestations": _OPTIONAL_TEXT,
     "license": _TEXT,
     "error": _OPTIONAL_TEXT,
     "failed_change": _TEXT,

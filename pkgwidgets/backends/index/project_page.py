@@ -53,6 +53,19 @@ class File(msgspec.Struct, gc=False):
     size: int | None = None
     upload_time: str | None = msgspec.field(name="upload-time", default=None)
     yanked: msgspec.Raw = msgspec.Raw(b"false")
+    provenance: msgspec.Raw = msgspec.Raw(b"null")
+
+    @property
+    def provenance_address(self) -> str:
+        """The address of the provenance object (PEP 740); "" without a usable one."""
+        text = bytes(self.provenance)
+        if not text.startswith(b'"') or len(text) > _MAX_ADDRESS_BYTES:
+            return ""
+        with suppress(ValueError):
+            address = str(_decode(_ANY_DECODER, text))
+            if address.isprintable() and address.isascii() and " " not in address:
+                return address
+        return ""
 
     @property
     def is_yanked(self) -> bool:
@@ -81,6 +94,7 @@ _FILE_DECODER = msgspec.json.Decoder(File)
 _FILES_DECODER = msgspec.json.Decoder(list[File])
 _ANY_DECODER = msgspec.json.Decoder()
 _MAX_STATUS_BYTES = 1 << 16
+_MAX_ADDRESS_BYTES = 2000
 _VERSIONS_DECODER = msgspec.json.Decoder(list[str] | None)
 _LIST_START = re.compile(rb'\[\s*(\{\s*"[^"\\]*"\s*:)')
 
@@ -307,5 +321,6 @@ class _AnchorParser(HTMLParser):
                 hashes=Hashes(hash_match[1] if hash_match else ""),
                 requires_python=attributes.get("data-requires-python"),
                 yanked=msgspec.Raw(_yanked_json(attributes)),
+                provenance=msgspec.Raw(msgspec.json.encode(attributes.get("data-provenance"))),
             )
         )

@@ -205,6 +205,7 @@ def _wheel(file: File) -> Wheel:
         sha256=sha256(file),
         size=size,
         requires_python=parse_requires_python(file.requires_python),
+        provenance=file.provenance_address,
     )
 
 

@@ -124,6 +124,17 @@ class DetailHandler(ViewHandler):
         )
 
 
+class PublisherHandler(ViewHandler):
+    """`GET views/packages/{name}/publisher`: who published the releases of an open row."""
+
+    @requires_read
+    async def get(self, name: str) -> None:
+        """Answer what the index says (PEP 740)."""
+        await self.answer(
+            lambda backend: {"detail": view_lists.row_publisher(backend, checked_name(name))}
+        )
+
+
 class NoteHandler(ViewHandler):
     """`DELETE views/packages/{name}/note`: dismiss the note that the last change failed."""
 
@@ -290,6 +301,7 @@ ROUTES: dict[str, type[ViewHandler]] = {
     "views/offers": OffersHandler,
     "views/packages/{name}": DetailHandler,
     "views/packages/{name}/note": NoteHandler,
+    "views/packages/{name}/publisher": PublisherHandler,
     "views/versions": VersionsHandler,
     "views/install-preview": InstallPreviewHandler,
     "views/suggestions": SuggestionsHandler,

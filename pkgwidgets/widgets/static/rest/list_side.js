@@ -133,6 +133,8 @@ export function listSide(server, model, { onRunning, onListed, isBusy }) {
       if (!detail.changeable) return;
       const { versions } = await server.get("versions", { name: id });
       tell({ versions, failed: "" });
+      const published = await server.get(`packages/${encodeURIComponent(id)}/publisher`).catch(() => null); // the versions stay
+      if (published) tell(published.detail);
     } catch (error) {
       if (!server.isEnded()) tell({ failed: asRefusal(error).message });
     }

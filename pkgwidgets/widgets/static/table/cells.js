@@ -26,6 +26,8 @@ import { holdButtons, safetyLines, safetyMarks } from "./safety.js";
  * @property {string[]} [required_by]
  * @property {{ version: string, note?: string, day?: string, pick?: boolean }[]} [versions] newest first
  * @property {string} [failed] why there are no versions
+ * @property {string} [publisher] what the index says of the publishers of its releases
+ * @property {boolean} [publisher_warns] whether that is a warning
  *
  * @typedef {object} DetailState
  * @property {boolean} readOnly
@@ -129,6 +131,7 @@ function detailCell(row, { readOnly, more = {}, picked, unfolded, inAll }) {
     h("div", { className: "pkgw-about" }, more.summary || row.summary, ...links),
     line(names("Requires", more.requires, unfolded), names("Required by", more.required_by, unfolded)),
     ...safetyLines(row, readOnly),
+    line(more.publisher_warns ? warn(more.publisher) : dim(more.publisher)),
     line(fact("Blocked by", warn(more.blocked_by || row.blocked_by)), dim(moreInAll(row, inAll))),
     line(
       fact("Released", row.released && agoNode(row.released, ` (${row.latest})`)),
