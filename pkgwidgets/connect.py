@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pkgwidgets.backends.config.policy_file import PolicyFile
     from pkgwidgets.backends.copies.folder_copies import FolderCopies
     from pkgwidgets.backends.environment.bystanders import RecordAffectedDistributions
+    from pkgwidgets.backends.environment.kept_listing import FileKeptListing
     from pkgwidgets.backends.environment.record_files import RecordFiles
     from pkgwidgets.backends.history.cluster_records import ClusterRecordFiles
     from pkgwidgets.backends.history.permits import FolderPermits
@@ -60,6 +61,7 @@ _LATE = (
     "copies.folder_copies",
     "environment.bystanders",
     "environment.file_owners",
+    "environment.kept_listing",
     "environment.kernel_specs",
     "environment.launch_command",
     "environment.record_files",
@@ -423,6 +425,11 @@ def _backend(
             partial(_check_state, environment, journal, limits, policy),
         )
 
+    def kept_listing() -> FileKeptListing:
+        from pkgwidgets.backends.environment.kept_listing import FileKeptListing
+
+        return FileKeptListing(f"{target.prefix}\n{target.python}", environment.stat_key)
+
     the_index, policy = deferred(index), deferred(partial(_policy, target))
     return Backend(
         environment=environment,
@@ -439,6 +446,7 @@ def _backend(
         without_installers=partial(_without_installers, target.prefix),
         writable_kernel=partial(_writable_kernel, target),
         last_check=deferred(last_check),
+        kept_listing=deferred(kept_listing),
         policy=policy,
         advisories=partial(_advisory_settings, target.prefix, sources),
         provenance=deferred(provenance),

@@ -23,6 +23,7 @@ from .installed_metadata import InstalledMetadata
 from .kernels import Kernel, WritableKernel
 from .last_check import LastCheck, NoLastCheck
 from .limits import NO_LIMITS, Limits, no_limits
+from .listing import NO_KEPT_LISTING, KeptListing
 from .lock import Lock, LockedFile, LockedSource
 from .plans import Plan
 from .policy import NO_POLICY, Policy
@@ -673,6 +674,8 @@ class Backend:
     """Finds a kernel of another environment, which this user may change."""
     last_check: LastCheck = field(default_factory=NoLastCheck)
     """Keeps the rows of the last update check."""
+    kept_listing: KeptListing = NO_KEPT_LISTING
+    """Keeps the names and versions of what is installed."""
     policy: PolicyFile = NO_POLICY_FILE
     """The holds and the minimum age. The active holds are among the limits, too."""
     advisories: Callable[[], AdvisorySettings] = NoAdvisorySettings

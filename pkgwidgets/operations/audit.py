@@ -9,17 +9,17 @@ from datetime import UTC, datetime
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
-from pkgwidgets.core import dependency_graph
 from pkgwidgets.core.advisories import AdvisoryGroup, Effect, worst_effect
 from pkgwidgets.core.advisory_sources import AdvisorySource
 from pkgwidgets.core.audit import Audit, AuditRow, row_order
-from pkgwidgets.core.environment import Distribution, Unreadable
 from pkgwidgets.core.errors import NoAdvisorySource, PackageNotFound
 from pkgwidgets.core.interfaces import Backend, Report, no_report
+from pkgwidgets.core.listing import ListedPackage, Listing
 from pkgwidgets.core.names import checked_names
 from pkgwidgets.core.origins import Origin
 
 from .known_advisories import KnownAdvisories, ask_sources
+from .listing import list_names
 from .safe_steps import SafeSteps
 
 _ASKED_ORIGINS = frozenset({Origin.INDEX, Origin.CONDA, Origin.SYSTEM})
@@ -41,51 +41,55 @@ def audit(
     """
     if not sources:
         raise NoAdvisorySource(str(backend.environment.interpreter.prefix))
-    installed = backend.environment.distributions()
+    installed = list_names(backend)
     wanted = _wanted(installed, None if names is None else checked_names(names))
-    versions = {name: d.version for name, d in wanted.items() if d.origin in _ASKED_ORIGINS}
+    versions = {
+        name: package.version
+        for name, package in wanted.items()
+        if package.version is not None and package.origin in _ASKED_ORIGINS
+    }
     known = ask_sources(sources, dict(versions), now or datetime.now(UTC), report)
     suspects = {
         name: versions[name]
         for name, found in known.items()
         if worst_effect(found.groups, name, versions[name]) is not Effect.NOT_AFFECTED
     }
-    steps = SafeSteps(backend, sources, installed, suspects, known, report)
-    rows = [row for name in wanted for row in _rows(wanted[name], known.get(name), steps)]
+    steps = SafeSteps(backend, sources, suspects, known, report)
+    rows = [row for name in wanted for row in _rows(name, wanted[name], known.get(name), steps)]
     rows += _unreadable(installed, names)
     return Audit(rows=tuple(sorted(rows, key=row_order)), checked=len(versions))
 
 
 def _wanted(
-    installed: dependency_graph.Installed, names: Collection[NormalizedName] | None
-) -> dict[NormalizedName, Distribution]:
+    installed: Listing, names: Collection[NormalizedName] | None
+) -> dict[NormalizedName, ListedPackage]:
     for name in names or ():
         if name not in installed:
             raise PackageNotFound(name)
     return {
-        name: distribution
-        for name, distribution in installed.items()
-        if isinstance(distribution, Distribution) and (names is None or name in names)
+        name: package
+        for name, package in installed.items()
+        if package.version is not None and (names is None or name in names)
     }
 
 
-def _unreadable(
-    installed: dependency_graph.Installed, names: str | Iterable[str] | None
-) -> Iterator[AuditRow]:
-    for name, distribution in installed.items() if names is None else ():
-        if isinstance(distribution, Unreadable):
-            reason = f"its metadata cannot be read: {distribution.reason}"
+def _unreadable(installed: Listing, names: str | Iterable[str] | None) -> Iterator[AuditRow]:
+    for name, package in installed.items() if names is None else ():
+        if package.version is None:
+            reason = f"its metadata cannot be read: {package.reason}"
             yield AuditRow(id=name, name=name, version=None, error=reason)
 
 
 def _rows(
-    distribution: Distribution, known: KnownAdvisories | None, steps: SafeSteps
+    name: NormalizedName, package: ListedPackage, known: KnownAdvisories | None, steps: SafeSteps
 ) -> Iterator[AuditRow]:
     """Yield a row for each vulnerability, or one that says why nothing is known."""
-    name, version = distribution.id, distribution.version
-    row = AuditRow(id=name, name=distribution.name, version=version)
+    version = package.version
+    if version is None:
+        return
+    row = AuditRow(id=name, name=package.name, version=version)
     if known is None:
-        origin = f"it comes from {distribution.origin.value}, so no source knows this version"
+        origin = f"it comes from {package.origin.value}, so no source knows this version"
         yield replace(row, error=origin)
         return
     row = replace(row, source=", ".join(known.sources), as_of=known.as_of)

@@ -18,7 +18,7 @@ from pkgwidgets.core.advisory_sources import AdvisoryAnswer, AdvisorySource
 from pkgwidgets.core.errors import PkgwidgetsError
 from pkgwidgets.core.index_query import IndexQuery
 from pkgwidgets.core.interfaces import Backend, ProjectResult, Report
-from pkgwidgets.core.limits import without_repeats
+from pkgwidgets.core.limits import Limits, without_repeats
 from pkgwidgets.core.updates import eligible_releases
 
 from .known_advisories import KnownAdvisories, ask_sources
@@ -43,7 +43,6 @@ class SafeSteps:
         self,
         backend: Backend,
         sources: Sequence[AdvisorySource],
-        installed: dependency_graph.Installed,
         suspects: Mapping[NormalizedName, Version],
         known: Mapping[NormalizedName, KnownAdvisories],
         report: Report,
@@ -52,14 +51,21 @@ class SafeSteps:
         self._whole = [source for source in sources if source.knows_projects]
         self._partial = [source for source in sources if not source.knows_projects]
         self._known = dict(known)
-        self._limits = backend.limits()
         self._answers: Mapping[NormalizedName, ProjectResult] = {}
         if suspects:
             self._ask_for_all_versions()
             self._answers = backend.index.releases_of(IndexQuery(tuple(suspects)), report)
-        self._installed = installed
         self._steps: dict[NormalizedName, SafeStep] = {}
         self._confirmations = Counter[NormalizedName]()
+
+    @cached_property
+    def _limits(self) -> Limits:
+        return self._backend.limits()
+
+    @cached_property
+    def _installed(self) -> dependency_graph.Installed:
+        """What is installed, with requirements: read only if a package needs a step."""
+        return self._backend.environment.distributions()
 
     @cached_property
     def _settings(self) -> dict[NormalizedName, tuple[Requirement, ...]]:

@@ -7,11 +7,8 @@ answers, and loads no HTTP client.
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Callable
 from contextlib import suppress
-from hashlib import sha256
 from pathlib import Path
 from threading import Lock
 from time import time
@@ -23,13 +20,10 @@ from pkgwidgets.core.errors import PkgwidgetsError
 from pkgwidgets.core.last_check import AnswerTimes
 from pkgwidgets.core.packages import PackageInfo
 
-from . import cache_file
+from . import cache_file, kept_file
 from .checked_rows import rows_from_text, rows_to_text
 
 _FORMAT_VERSION = 1
-_MAX_FILES = 32
-"""Files that are kept: one for each environment and index, the oldest is deleted."""
-_MAX_BYTES = 32 << 20
 
 _Kept = tuple[str, AnswerTimes, tuple[PackageInfo, ...]]
 
@@ -63,7 +57,7 @@ class FileLastCheck:
             source, state = self._find_source(), self._find_state()
         except PkgwidgetsError:  # the check itself raises it again
             return ""
-        return _hash(f"{source}\n{state}") if source and state else ""
+        return kept_file.digest(f"{source}\n{state}") if source and state else ""
 
     def load(self, state: str) -> tuple[PackageInfo, ...] | None:
         """Return the rows of the last check in this state, if all its answers are fresh.
@@ -89,7 +83,7 @@ class FileLastCheck:
         head = json.dumps([state, {name: list(both) for name, both in times.items()}])
         body = rows_to_text(rows)
         with self._lock, suppress(OSError, ValueError):
-            _write(self._file, f"{_hash(head + body)}\n{head}\n{body}".encode())
+            kept_file.write(self._file, head, body)
 
     def _is_current(self, times: AnswerTimes) -> bool:
         if not self._are_fresh(times):
@@ -103,11 +97,9 @@ class FileLastCheck:
 
     def _read(self, state: str) -> _Kept | None:
         try:
-            with self._file.open("rb") as file:
-                text = file.read(_MAX_BYTES).decode()
-            digest, head, body = text.split("\n", 2)
+            head, body = kept_file.read(self._file)
             kept_state, times = json.loads(head)
-            if kept_state != state or digest != _hash(head + body):
+            if kept_state != state:
                 return None
             return state, _parse_times(times), rows_from_text(body)
         except (OSError, ValueError, TypeError, AttributeError, RecursionError):
@@ -120,12 +112,8 @@ class FileLastCheck:
 
     @property
     def _file(self) -> Path:
-        name = _hash(f"{self._environment}\n{self._find_source()}")[:32]
+        name = kept_file.digest(f"{self._environment}\n{self._find_source()}")[:32]
         return self._folder / f"checks-{_FORMAT_VERSION}" / f"{name}.json"
-
-
-def _hash(text: str) -> str:
-    return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _parse_times(times: dict[str, list[float]]) -> AnswerTimes:
@@ -135,22 +123,3 @@ def _parse_times(times: dict[str, list[float]]) -> AnswerTimes:
             raise ValueError("its times are no numbers")
         parsed[NormalizedName(name)] = asked, fresh_until
     return parsed
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Replace a file in one step, for this user alone; delete the oldest files of the folder."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-        Path(temporary).replace(path)
-    except OSError:
-        with suppress(OSError):
-            Path(temporary).unlink()
-        raise
-    newest_first = sorted(
-        path.parent.iterdir(), key=lambda kept: kept.stat().st_mtime, reverse=True
-    )
-    for kept in newest_first[_MAX_FILES:]:
-        kept.unlink()

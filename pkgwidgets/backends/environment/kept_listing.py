@@ -1,0 +1,75 @@
+"""Keep the names and versions of an environment, in a file of this user's cache.
+
+Reading the metadata of hundreds of packages takes most of an audit; the stat key of the environment
+tells whether that is needed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from packaging.utils import NormalizedName
+from packaging.version import Version
+
+from pkgwidgets.backends.index import cache_file, kept_file
+from pkgwidgets.core.listing import ListedPackage, Listing
+from pkgwidgets.core.origins import Origin
+
+_FORMAT_VERSION = 1
+_Row = tuple[str, str | None, str, str]
+
+
+class FileKeptListing:
+    """The listing of one environment; it never raises for its file.
+
+    `environment` names the file, `find_state` returns the stat key. A damaged file, or one of
+    another state, counts as missing.
+    """
+
+    def __init__(
+        self, environment: str, find_state: Callable[[], str], *, folder: Path | None = None
+    ) -> None:
+        self._environment = environment
+        self._given_folder = folder
+        self.state = find_state
+
+    def load(self, state: str) -> Listing | None:
+        """Return the listing in this state; None if it is not kept."""
+        if not state:
+            return None
+        with suppress(OSError, ValueError, TypeError, AttributeError, RecursionError):
+            head, body = kept_file.read(self._file)
+            if head == state:
+                rows = json.loads(body)
+                return {NormalizedName(name): _parse(*row) for name, row in rows.items()}
+        return None
+
+    def save(self, state: str, listing: Listing) -> None:
+        """Keep the listing of a state; do nothing if the file cannot be written."""
+        if not state:
+            return
+        rows = {name: _row(package) for name, package in listing.items()}
+        with suppress(OSError, ValueError):
+            kept_file.write(self._file, state, json.dumps(rows))
+
+    @property
+    def _file(self) -> Path:
+        given = self._given_folder
+        folder = given if given is not None else cache_file.cache_folder()
+        name = kept_file.digest(self._environment)[:32]
+        return folder / f"listings-{_FORMAT_VERSION}" / f"{name}.json"
+
+
+def _row(package: ListedPackage) -> _Row:
+    version = None if package.version is None else str(package.version)
+    return package.name, version, package.origin.value, package.reason
+
+
+def _parse(name: str, version: str | None, origin: str, reason: str) -> ListedPackage:
+    if not all(type(text) is str for text in (name, origin, reason)):
+        raise TypeError("its texts are no texts")
+    parsed = None if version is None else Version(version)
+    return ListedPackage(name=name, version=parsed, origin=Origin(origin), reason=reason)

@@ -1,0 +1,51 @@
+"""Small files in this user's cache, each with a digest of its text."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from contextlib import suppress
+from hashlib import sha256
+from pathlib import Path
+
+_MAX_FILES = 32
+"""Files of one kind that are kept; the oldest is deleted."""
+_MAX_BYTES = 32 << 20
+
+
+def digest(text: str) -> str:
+    """Return the sha256 of a text, in hexadecimal."""
+    return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def read(path: Path) -> tuple[str, str]:
+    """Return the two texts of a file; raise OSError or ValueError if it is missing or damaged."""
+    with path.open("rb") as file:
+        text = file.read(_MAX_BYTES).decode()
+    found, head, body = text.split("\n", 2)
+    if found != digest(head + body):
+        raise ValueError("it is damaged")
+    return head, body
+
+
+def write(path: Path, head: str, body: str) -> None:
+    """Replace a file in one step, for this user alone; delete the oldest files of the folder.
+
+    `head` has no line break. Raises OSError or ValueError, and then the old file is unchanged.
+    """
+    data = f"{digest(head + body)}\n{head}\n{body}".encode()
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+        Path(temporary).replace(path)
+    except OSError:
+        with suppress(OSError):
+            Path(temporary).unlink()
+        raise
+    newest_first = sorted(
+        path.parent.iterdir(), key=lambda kept: kept.stat().st_mtime, reverse=True
+    )
+    for kept in newest_first[_MAX_FILES:]:
+        kept.unlink()

@@ -1,0 +1,71 @@
+"""Names and versions of what is installed: all that an audit needs of most packages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from packaging.utils import NormalizedName
+from packaging.version import Version
+
+from .environment import Distribution, Unreadable
+from .origins import Origin
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ListedPackage:
+    """One installed package in short; without a `version` it is unreadable, for `reason`."""
+
+    name: str
+    version: Version | None
+    origin: Origin = Origin.INDEX
+    reason: str = ""
+
+
+Listing = Mapping[NormalizedName, ListedPackage]
+"""The installed packages by their normalized names."""
+
+
+class KeptListing(Protocol):
+    """The last listing of one environment, kept for processes that list it again."""
+
+    def state(self) -> str:
+        """Return a text that changes with each distribution; "" if a change could be missed."""
+
+    def load(self, state: str) -> Listing | None:
+        """Return the listing in this state; None if it is not kept."""
+
+    def save(self, state: str, listing: Listing) -> None:
+        """Keep the listing of a state."""
+
+
+class NoKeptListing:
+    """Keeps nothing."""
+
+    def state(self) -> str:
+        """Return ""."""
+        return ""
+
+    def load(self, state: str) -> Listing | None:
+        """Return None."""
+        return None
+
+    def save(self, state: str, listing: Listing) -> None:
+        """Do nothing."""
+
+
+NO_KEPT_LISTING = NoKeptListing()
+
+
+def listing_of(installed: Mapping[NormalizedName, Distribution | Unreadable]) -> Listing:
+    """Return the listing of what was read."""
+    return {name: _listed(name, distribution) for name, distribution in installed.items()}
+
+
+def _listed(name: NormalizedName, distribution: Distribution | Unreadable) -> ListedPackage:
+    if isinstance(distribution, Unreadable):
+        return ListedPackage(name=name, version=None, reason=distribution.reason)
+    return ListedPackage(
+        name=distribution.name, version=distribution.version, origin=distribution.origin
+    )
