@@ -13,7 +13,7 @@ from pkgwidgets import PackageService
 from pkgwidgets.backends.environment import environment_stat_key
 from pkgwidgets.backends.environment.dist_info import DistInfoReader
 from pkgwidgets.backends.environment.kept_listing import FileKeptListing
-from pkgwidgets.backends.index import cache_file
+from pkgwidgets.backends.user_cache import cache_folder
 from pkgwidgets.connect import connect
 from pkgwidgets.core.listing import ListedPackage
 from pkgwidgets.core.origins import Origin
@@ -133,7 +133,7 @@ def test_change_by_another_program_is_listed(garden: Demo, settled: None) -> Non
 
 def test_audit_of_a_kept_listing_equals_the_first(garden: Demo, settled: None) -> None:
     first = PackageService(garden.python, index_url=garden.index_url).check_advisories()
-    assert any(cache_file.cache_folder().glob("listings-*/*.json"))
+    assert any(cache_folder().glob("listings-*/*.json"))
     again = PackageService(garden.python, index_url=garden.index_url).check_advisories()
     columns = ["package", "version", "advisory", "safe_version", "blocked_by"]
     assert again[columns].equals(first[columns])

@@ -14,7 +14,8 @@ from pathlib import Path
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
-from pkgwidgets.backends.index import cache_file, kept_file
+from pkgwidgets.backends.index import kept_file
+from pkgwidgets.backends.user_cache import cache_folder
 from pkgwidgets.core.listing import ListedPackage, Listing
 from pkgwidgets.core.origins import Origin
 
@@ -58,7 +59,7 @@ class FileKeptListing:
     @property
     def _file(self) -> Path:
         given = self._given_folder
-        folder = given if given is not None else cache_file.cache_folder()
+        folder = given if given is not None else cache_folder()
         name = kept_file.digest(self._environment)[:32]
         return folder / f"listings-{_FORMAT_VERSION}" / f"{name}.json"
 
