@@ -61,6 +61,17 @@ def test_other_links_are_secure_addresses() -> None:
     assert [link for link in others if not link.startswith("https://")] == []
 
 
+def test_readme_links_every_notebook_and_document() -> None:
+    readme = ROOT / "README.md"
+    linked = {(ROOT / link).name for file, link in LOCAL if file == readme}
+    assert {file.name for file in DOCUMENTS} - {"README.md"} <= linked
+
+
+def test_notebooks_link_only_notebooks() -> None:
+    """The demo and the wheel have the folder of notebooks, and nothing around it."""
+    assert [link for file, link in LOCAL if file.suffix == ".ipynb" and "/" in link] == []
+
+
 def test_links_and_anchors_are_found() -> None:
     text = "# A *b*, `c`!\n[x](y.md#z) `[no](code.md)` ![p](q.png)\n```\n# no\n```\n## D-e_f"
     assert links(text) == ["y.md#z", "q.png"]
