@@ -22,7 +22,7 @@ PLACEHOLDER = "pkgwidgets.invalid"
 DOCUMENTS = [
     ROOT / "README.md",
     ROOT / ".ci" / "run",
-    *GITHUB.rglob("*.*"),
+    *(file for file in GITHUB.rglob("*.*") if file.suffix not in {".png", ".webp"}),
     *(ROOT / "notebooks").glob("*.ipynb"),
 ]
 CONFIG = GITHUB / "ISSUE_TEMPLATE" / "config.yml"
