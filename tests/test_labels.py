@@ -18,9 +18,16 @@ DOCUMENTS = [
     *(ROOT / ".github").glob("*.md"),
     *(ROOT / "notebooks").glob("*.ipynb"),
 ]
-SCRIPTS = {file.name: file.read_text("utf-8") for file in STATIC.rglob("*.js")}
+SIDE_BAR = STATIC.parent.parent / "labextension" / "static" / "notebook_lock.js"
+SCRIPTS = {file.name: file.read_text("utf-8") for file in (*STATIC.rglob("*.js"), SIDE_BAR)}
 
-LABELS = dict(re.findall(r'^  (\w+): "([^"]+)",$', SCRIPTS["labels.js"], re.MULTILINE))
+LABELS = dict(
+    re.findall(
+        r'^  (\w+): "([^"]+)",$',
+        SCRIPTS["labels.js"] + SCRIPTS[SIDE_BAR.name],
+        re.MULTILINE,
+    )
+)
 TITLES = re.findall(r'\btitle: "([^"]+)"', SCRIPTS["rows.js"])
 """The names of chips and columns."""
 NAMES = {*LABELS.values(), *SENT_LABELS, *TITLES, "Filter", "Packages"}

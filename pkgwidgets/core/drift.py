@@ -59,9 +59,14 @@ class Drift:
     def __bool__(self) -> bool:
         return bool(self.rows)
 
+    @property
+    def differing(self) -> int:
+        """How many packages of the lock differ; what is not in the lock does not count."""
+        return sum(row.difference is not Difference.NOT_LOCKED for row in self.rows)
+
     def __str__(self) -> str:
         added = [row for row in self.rows if row.difference is Difference.NOT_LOCKED]
-        differing = len(self.rows) - len(added)
+        differing = self.differing
         text = f"{differing} of {count_noun(self.locked, 'package')} differ from {self.source}"
         verb = "is" if len(added) == 1 else "are"
         return f"{text}, and {len(added)} not in it {verb} installed" if added else text

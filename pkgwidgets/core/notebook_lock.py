@@ -43,17 +43,21 @@ def write_notebook_lock(
     own = notebook["metadata"].setdefault(_KEY, {})
     if not isinstance(own, dict):
         raise LockUnreadable(source, f"its metadata has another value as {_KEY}")
-    own[_LOCK] = {
+    own[_LOCK] = lock_fields(lock, now)
+    if script:
+        _set_script(notebook, _script_text(lock))
+    return dump(notebook)
+
+
+def lock_fields(lock: Lock, now: datetime | None = None) -> dict[str, Any]:
+    """Return a lock as it is in the metadata of a notebook: `pkgwidgets.lock`."""
+    fields: dict[str, Any] = {
         "version": _VERSION,
         "python": lock.python,
         "saved": f"{now or datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
         "requirements": [_line(package) for package in lock.packages],
     }
-    if lock.missing:
-        own[_LOCK]["missing"] = dict(lock.missing)
-    if script:
-        _set_script(notebook, _script_text(lock))
-    return dump(notebook)
+    return {**fields, "missing": dict(lock.missing)} if lock.missing else fields
 
 
 def _line(package: LockedPackage) -> str:

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
 from pkgwidgets.core.errors import InvalidRequest
 from pkgwidgets.core.interfaces import Backend, Report, no_report
-from pkgwidgets.core.notebook_lock import write_notebook_lock
+from pkgwidgets.core.notebook_lock import lock_fields, write_notebook_lock
 
 from .export import make_lock, missing_notes, unhashed_notes
 
 _OPEN = "it is open in Jupyter, which would overwrite the lock: close it and its kernel first"
+
+
+def notebook_lock(
+    backend: Backend, *, report: Report = no_report
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Return the lock for the metadata of an open notebook, and what it lacks."""
+    lock = make_lock(backend, report=report)
+    return lock_fields(lock), missing_notes(lock)
 
 
 def embed(

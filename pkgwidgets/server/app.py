@@ -14,6 +14,7 @@ from pkgwidgets.server.handlers import (
     changes,
     copies,
     holds,
+    lock_views,
     locks,
     questions,
     reads,
@@ -68,7 +69,13 @@ def _load_jupyter_server_extension(server: Any) -> None:
     )
     server.web_app.settings[SETTINGS_KEY] = context
     base = server.web_app.settings["base_url"]
-    served = {**ROUTES, **views.ROUTES, **safety_views.ROUTES, **questions.ROUTES}
+    served = {
+        **ROUTES,
+        **views.ROUTES,
+        **safety_views.ROUTES,
+        **lock_views.ROUTES,
+        **questions.ROUTES,
+    }
     patterns = {_pattern(path): handler for path, handler in served.items()}
     routes = [
         (url_path_join(base, "pkgwidgets", pattern), handler)

@@ -10,6 +10,7 @@ import ipywidgets
 
 from pkgwidgets.core.errors import PkgwidgetsError
 from pkgwidgets.core.history import find_transaction
+from pkgwidgets.core.lock import Export
 from pkgwidgets.core.typed_requirement import project_name, strip_command
 from pkgwidgets.notebook.service import PackageService
 from pkgwidgets.presentation import package_table_html
@@ -102,6 +103,17 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
     def dock(self) -> None:
         """Open the panel beside the notebook, in JupyterLab with ipylab; else print how to."""
         print(dock(self))
+
+    def plan_restore(self, lock: Export) -> None:
+        """Show the plan that returns to the packages of a lock, as its button does.
+
+        >>> panel = PackagePanel(service, check_updates=False)
+        >>> panel.plan_restore(service.export("requirements.txt"))
+        >>> panel.wait(timeout=60)
+        True
+        >>> panel.close()
+        """
+        self._plan(panel_request.restore(self.service, lock))
 
     def close(self) -> None:
         """Remove the panel from the page and end its background work."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pkgwidgets.core.interfaces import Report
+from pkgwidgets.core.lock import Export
 from pkgwidgets.core.names import checked_requirement
 from pkgwidgets.core.plans import AllowPolicy, Plan, StepLimit
 from pkgwidgets.core.transactions import Transaction
@@ -15,6 +16,7 @@ from pkgwidgets.notebook.service import PackageService
 from pkgwidgets.presentation.request_titles import (
     fix_titles,
     install_titles,
+    restore_titles,
     undo_titles,
     uninstall_titles,
     upgrade_titles,
@@ -120,6 +122,17 @@ def fix(service: PackageService, names: Sequence[str] | None) -> PanelRequest:
         progress_title=titles.progress,
         plan=lambda report: service.plan_fix(selected, report=report),
         cell=f"service.apply(service.plan_fix({source}))",
+    )
+
+
+def restore(service: PackageService, lock: Export) -> PanelRequest:
+    """Request to return to the packages of the lock of the open notebook."""
+    titles = restore_titles()
+    return PanelRequest(
+        title=titles.plan,
+        progress_title=titles.progress,
+        plan=lambda report: service.plan_restore(lock, report=report),
+        cell="service.apply(service.plan_restore(service.find_notebook()))",
     )
 
 

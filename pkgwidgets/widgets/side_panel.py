@@ -4,11 +4,24 @@ from __future__ import annotations
 
 from threading import Lock
 
+from pkgwidgets.core.lock import Export
+
 from .panel import PackagePanel
 
 _lock = Lock()
 _panels: list[PackagePanel] = []
 """The panel, once it was opened."""
+
+
+def restore(text: str) -> None:
+    """Show in the side bar's panel the plan that returns to the lock in a text.
+
+    The labextension runs this in the kernel, when a notebook's packages differ from its lock.
+    """
+    with _lock:
+        panels = tuple(_panels)
+    for panel in panels:
+        panel.plan_restore(Export(file_name="", text=text))
 
 
 def show() -> None:

@@ -1,8 +1,9 @@
 // @ts-check
 // What the side bar shows: the packages of the active notebook's kernel, one place for each open notebook.
 
-import { within } from "./kernel_messages.js";
+import { execute, findSubshell, within } from "./kernel_messages.js";
 import { showKernelPanel } from "./kernel_panel.js";
+import { showNotebookLock } from "./notebook_lock.js";
 import { noteOf, showRestPanel } from "./rest_way.js";
 import { loadShared } from "./shared.js";
 import { widen } from "./width.js";
@@ -56,11 +57,16 @@ function createPlace({ Panel, Widget }, of) {
   note.setAttribute("role", "status");
   const noteWidget = new Widget({ node: note });
   host.addWidget(noteWidget);
+  const lockNode = Object.assign(document.createElement("div"), { className: "pkgw-lock" });
+  const lockWidget = new Widget({ node: lockNode });
+  host.addWidget(lockWidget);
   const session = of?.notebook.sessionContext;
   const place = { host, fill, say, close };
   let turn = 0;
   let isStale = true;
-  /** @type {{ dispose: () => void } | null} */
+  /** @type {{ compare: () => void, end: () => void } | null} */
+  let lock = null;
+  /** @type {{ dispose: () => void, plan: (body: object) => void } | null} */
   let rest = null;
 
   function say(text) {
@@ -71,7 +77,7 @@ function createPlace({ Panel, Widget }, of) {
   function empty() {
     rest?.dispose();
     rest = null;
-    for (const shown of host.widgets.filter((widget) => widget !== noteWidget)) shown.dispose();
+    for (const shown of host.widgets.filter((widget) => widget !== noteWidget && widget !== lockWidget)) shown.dispose();
   }
 
   async function fill() {
@@ -88,6 +94,7 @@ function createPlace({ Panel, Widget }, of) {
     if (!isCurrent()) return;
     say(noteOf(reason));
     if (reason) await fillOverRest(reason, isCurrent);
+    await showLock(isCurrent);
     of.onChanged();
   }
 
@@ -101,13 +108,29 @@ function createPlace({ Panel, Widget }, of) {
         opened.dispose();
         widget.dispose();
       };
-      if (isCurrent()) rest = { dispose };
+      if (isCurrent()) rest = { dispose, plan: opened.plan };
       else dispose();
     } catch (error) {
       console.error(error);
       widget.dispose();
       if (isCurrent()) say(`${noteOf(reason)} ${FAILED}`);
     }
+  }
+
+  async function showLock(isCurrent) {
+    if (lock) return lock.compare();
+    const { createServer } = await import(new URL("./views/rest/server.js", import.meta.url).href);
+    if (!isCurrent() || lock) return;
+    lock = showNotebookLock(lockNode, { notebook: of.notebook, place: () => of.placeOf(of.notebook), isSeen: of.isSeen, restore, createServer });
+  }
+
+  // The plan opens where the packages are shown: in the panel of the kernel, or in that over REST.
+  async function restore(text) {
+    if (rest) return rest.plan({ restore: { text } });
+    const kernel = session.session?.kernel;
+    if (!kernel) return;
+    const code = `__import__('pkgwidgets.widgets.side_panel', fromlist=['restore']).restore(${JSON.stringify(text)})`;
+    execute(kernel, code, await findSubshell(kernel, sessionStorage).catch(() => ""));
   }
 
   function refill() {
@@ -126,6 +149,7 @@ function createPlace({ Panel, Widget }, of) {
     turn += 1;
     session?.kernelChanged.disconnect(refill);
     session?.statusChanged.disconnect(onStatus);
+    lock?.end();
     empty();
     host.dispose();
   }

@@ -41,7 +41,7 @@ async function showStyled(root) {
  *
  * @param {HTMLElement} element
  * @param {Place & { restart?: () => Promise<void> }} options
- * @returns {{ refresh: () => void, dispose: () => void }}
+ * @returns {{ refresh: () => void, plan: (body: object) => void, dispose: () => void }}
  */
 export function openRestPanel(element, { restart, ...place }) {
   const server = createServer(place);
@@ -96,6 +96,7 @@ export function openRestPanel(element, { restart, ...place }) {
 
   return {
     refresh: () => list.refresh(),
+    plan: (body) => plan.plan(body),
     dispose() {
       server.end();
       list.end();

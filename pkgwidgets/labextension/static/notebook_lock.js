@@ -1,0 +1,128 @@
+// @ts-check
+// The lock of the open notebook: saved through its document, compared with what is installed, and restored.
+
+import { routeUrl } from "./badge.js";
+
+const LABELS = {
+  restore: "Restore…",
+  saveInto: "Save into this notebook",
+  save: "Save…",
+};
+const KEY = "pkgwidgets";
+const LOOK_MILLISECONDS = 15_000; // packages may change meanwhile; the server reads its cache
+const FORMATS = ["pylock.toml", "requirements.txt"];
+
+/**
+ * Returns the requirements of a notebook's lock as a text; "" without a lock.
+ *
+ * @param {any} metadata the notebook's `pkgwidgets`
+ */
+export function lockText(metadata) {
+  const lines = metadata?.lock?.requirements;
+  return Array.isArray(lines) && lines.every((line) => typeof line === "string") ? lines.join("\n") : "";
+}
+
+/** Returns the metadata of a notebook with a new lock; all else is unchanged. */
+export const withLock = (metadata, lock) => ({ ...(metadata && typeof metadata === "object" ? metadata : {}), lock });
+
+function button(label, onClick) {
+  const node = document.createElement("button");
+  Object.assign(node, { type: "button", textContent: label, className: "pkgw-lock-button", onclick: onClick });
+  return node;
+}
+
+function saveFile(name, text) {
+  const link = document.createElement("a");
+  const href = URL.createObjectURL(new Blob([text], { type: "text/plain" }));
+  Object.assign(link, { href, download: name });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(href));
+}
+
+/**
+ * Fills `node` for one notebook; returns what ends it.
+ *
+ * @param {HTMLElement} node
+ * @param {{ notebook: any, place: () => any, isSeen: () => boolean, restore: (text: string) => void, createServer: (place: any) => any }} of
+ */
+export function showNotebookLock(node, { notebook, place, isSeen, restore, createServer }) {
+  const line = Object.assign(document.createElement("p"), { className: "pkgw-lock-line", hidden: true });
+  line.setAttribute("role", "status");
+  const back = button(LABELS.restore, () => restore(text()));
+  back.hidden = true;
+  const into = button(LABELS.saveInto, saveIntoNotebook);
+  const format = document.createElement("select");
+  format.setAttribute("aria-label", "Save the installed packages as a file");
+  for (const name of [LABELS.save, ...FORMATS]) format.append(new Option(name, name));
+  format.onchange = saveAsFile;
+  node.append(line, back, into, format);
+  const { context } = notebook;
+  let isEnded = false;
+  let turn = 0;
+
+  const metadata = () => context.model?.sharedModel.getMetadata(KEY);
+  const text = () => lockText(metadata());
+
+  function say(words) {
+    line.textContent = words;
+    line.hidden = !words;
+  }
+
+  async function ask(work) {
+    const server = createServer(place());
+    try {
+      return await work(server);
+    } catch (error) {
+      if (!isEnded) say(error instanceof Error ? error.message : `${error}`);
+      return null;
+    } finally {
+      server.end();
+    }
+  }
+
+  async function compare() {
+    const mine = ++turn;
+    const lock = text();
+    const answer = lock ? await ask((server) => server.post("drift", { text: lock })) : { text: "" };
+    if (mine !== turn || isEnded || !answer) return;
+    back.hidden = !answer.text;
+    say(answer.text);
+  }
+
+  async function saveIntoNotebook() {
+    into.disabled = true;
+    const answer = await ask((server) => server.get("lock"));
+    into.disabled = false;
+    if (!answer || isEnded || context.isDisposed) return;
+    context.model.sharedModel.setMetadata(KEY, withLock(metadata(), answer.lock));
+    await context.save();
+    await compare();
+    if (!isEnded) say(["The packages are saved in this notebook.", ...answer.notes.map((note) => `${note}.`)].join(" "));
+  }
+
+  async function saveAsFile() {
+    const name = format.value;
+    format.selectedIndex = 0;
+    const { token } = place();
+    const response = await fetch(routeUrl(place(), "export", { format: name }), { headers: token ? { Authorization: `token ${token}` } : {}, credentials: "same-origin" });
+    const { export: exported, error } = await response.json();
+    if (isEnded) return;
+    if (!exported) return say(error?.message ?? "The server does not answer.");
+    saveFile(name, exported.text);
+    say(exported.notes.map((note) => `${note}.`).join(" "));
+  }
+
+  const timer = setInterval(() => {
+    if (isSeen() && text() && document.visibilityState !== "hidden") compare();
+  }, LOOK_MILLISECONDS);
+  context.ready.then(compare);
+
+  return {
+    compare,
+    end() {
+      isEnded = true;
+      clearInterval(timer);
+      node.replaceChildren();
+    },
+  };
+}

@@ -1,0 +1,87 @@
+"""The lock of the open notebook in the side bar: save it, see what differs, and return to it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from browser import garden_kernel
+from browser.side_bar import SideBar
+from jupyterlab_server import Lab, serve_front_end, take_picture
+from playwright.sync_api import Browser, expect
+
+from pkgwidgets import PackageService, demo
+from pkgwidgets.demo import Demo
+
+pytestmark = pytest.mark.slow
+
+NAME = "carried.ipynb"
+
+
+@pytest.fixture
+def garden() -> Iterator[Demo]:
+    with demo.start() as running:
+        running.index.fresh_seconds = 600
+        yield running
+
+
+@pytest.fixture
+def lab(garden: Demo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
+    monkeypatch.setenv("UV_DEFAULT_INDEX", garden.index_url)
+    with serve_front_end(tmp_path / "home", "lab") as running:
+        yield running
+
+
+@pytest.fixture(params=["kernel", "rest"])
+def notebook(
+    request: pytest.FixtureRequest, lab: Lab, garden: Demo, chromium: Browser
+) -> Iterator[SideBar]:
+    """Open the side bar, over either transport: the second kernel lacks pkgwidgets."""
+    has_pkgwidgets = request.param == "kernel"
+    garden_kernel.write_garden_notebook(lab, garden, NAME, "1 + 1", has_pkgwidgets=has_pkgwidgets)
+    opened = SideBar(chromium, lab, NAME)
+    opened.open()
+    opened.wait_until_checked()
+    yield opened
+    opened.close()
+    lab.end_kernels()
+
+
+def test_lock_is_saved_compared_and_restored(
+    notebook: SideBar, lab: Lab, garden: Demo, request: pytest.FixtureRequest
+) -> None:
+    before = json.loads((lab.folder / NAME).read_text("utf-8"))
+    notebook.button("Save into this notebook").click()
+    line = notebook.panel.locator(".pkgw-lock-line")
+    expect(line).to_have_text("The packages are saved in this notebook.")
+    saved = json.loads((lab.folder / NAME).read_text("utf-8"))
+    requirements = saved["metadata"]["pkgwidgets"]["lock"]["requirements"]
+    assert len(requirements) == 11
+    assert all("--hash=sha256:" in line for line in requirements)
+    sources = [[cell["source"] for cell in content["cells"]] for content in (before, saved)]
+    assert sources[0] == sources[1]
+    assert saved["metadata"]["kernelspec"]["name"] == before["metadata"]["kernelspec"]["name"]
+
+    outside = PackageService(garden.python, index_url=garden.index_url)
+    outside.upgrade_package("seedshelf")
+    text = "1 of 11 packages differs from those this notebook was saved with."
+    expect(line).to_have_text(text, timeout=40_000)
+    take_picture(notebook.page, f"drift-{request.node.callspec.id}")
+    notebook.button("Restore…").click()
+    expect(notebook.button("Apply")).to_be_enabled(timeout=20_000)
+    notebook.button("Apply").click()
+    expect(notebook.version("seedshelf")).to_have_text("1.4.1", timeout=40_000)
+    expect(line).to_be_hidden(timeout=40_000)
+    expect(notebook.panel.get_by_role("button", name="Restore…", exact=True)).to_be_hidden()
+
+
+def test_lock_is_saved_as_a_file(notebook: SideBar, garden: Demo) -> None:
+    for name, begin in (("pylock.toml", "lock-version"), ("requirements.txt", "#")):
+        with notebook.page.expect_download() as download:
+            notebook.panel.get_by_label("Save the installed packages as a file").select_option(name)
+        assert download.value.suggested_filename == name
+        text = Path(download.value.path()).read_text("utf-8")
+        assert text.startswith(begin)
+        assert "seedshelf" in text
