@@ -46,7 +46,8 @@ class DataFrame(dict):
 
     def _repr_html_(self):
         head = "".join(f"<th>{name}</th>" for name in self)
-        rows = ("".join(f"<td>{value}</td>" for value in row) for row in zip(*self.values()))
+        cell = "<{0}>{1}</{0}>".format
+        rows = ("".join(cell("td", value) for value in row) for row in zip(*self.values()))
         body = "".join(f"<tr>{row}</tr>" for row in rows)
         return f"<table><tr>{head}</tr>{body}</table>"
 

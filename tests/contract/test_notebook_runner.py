@@ -348,6 +348,19 @@ def test_borrowed_kernel_exposes_only_its_dependencies(real: Real) -> None:
     ]  # fmt: skip
 
 
+def test_borrowed_modules_can_read_their_own_metadata(real: Real) -> None:
+    """IPython 8 imports prompt_toolkit, which does so; pandas is here, and not borrowed."""
+    code = """from importlib import metadata
+found = []
+for name in ("ipykernel", "prompt-toolkit", "prompt_toolkit", "pandas"):
+    try:
+        found.append(metadata.version(name) != "")
+    except metadata.PackageNotFoundError:
+        found.append(False)
+assert found == [True, True, True, False], found"""
+    assert [cell.error for cell in real(code)] == [""]
+
+
 def test_notebook_sees_the_users_variables_and_writes_no_history(
     real: Real, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

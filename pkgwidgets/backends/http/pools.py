@@ -21,14 +21,25 @@ def get_pool(
     verify: bool | str,
     cert: Any,
 ) -> Any:
-    """Return the urllib3 pool of a URL, with its proxies and certificates."""
+    """Return the urllib3 pool of a URL, with its proxies and certificates.
+
+    Raises `RequestFailed` if the certificates are missing and `requests` is older than 2.32. With
+    a newer one, `share_ssl_context` does.
+    """
     if hasattr(adapter, "get_connection_with_tls_context"):
         return adapter.get_connection_with_tls_context(prepared, verify, proxies=proxies, cert=cert)
     # Before requests 2.32, the pool is chosen without certificates, which are set on it afterwards.
     url = prepared.url or ""
     pool: Any = adapter.get_connection(url, proxies)
-    adapter.cert_verify(pool, url, verify, cert)  # type: ignore[no-untyped-call]
+    try:
+        adapter.cert_verify(pool, url, verify, cert)  # type: ignore[no-untyped-call]
+    except OSError as error:
+        raise _unreadable(error) from None
     return pool
+
+
+def _unreadable(error: OSError) -> RequestFailed:
+    return RequestFailed(f"the trusted certificates cannot be read ({error})")
 
 
 class _UnverifiedHTTPSConnection(HTTPSConnection):
@@ -64,6 +75,6 @@ def share_ssl_context(pool: Any, access: NetworkSettings, *, verify: bool | str)
                 certificate_folder,
             )
         except OSError as error:
-            raise RequestFailed(f"the trusted certificates cannot be read ({error})") from None
+            raise _unreadable(error) from None
     pool.conn_kw["ssl_context"] = context
     pool.ca_certs = pool.ca_cert_dir = None

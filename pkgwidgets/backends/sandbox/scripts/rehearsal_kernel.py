@@ -51,11 +51,20 @@ def refuse_network() -> None:
 def add_borrowed_modules(folders: Sequence[str], names: Sequence[str]) -> None:
     """Find top-level modules in another environment's folders if this one lacks them."""
     from importlib.machinery import PathFinder
+    from importlib.metadata import DistributionFinder, MetadataPathFinder
 
     class Borrowed:
         @staticmethod
         def find_spec(name: str, path: object = None, target: object = None) -> ModuleSpec | None:
             return PathFinder.find_spec(name, folders) if path is None and name in names else None
+
+        @staticmethod
+        def find_distributions(context: Any) -> Any:
+            """Find metadata by name: IPython 8 imports prompt_toolkit, which reads its own."""
+            if str(context.name).replace("-", "_") not in names:
+                return ()
+            wanted = DistributionFinder.Context(name=context.name, path=[*folders])
+            return MetadataPathFinder.find_distributions(wanted)
 
     sys.meta_path.append(Borrowed)
 
