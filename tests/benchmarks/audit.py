@@ -12,10 +12,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import sys
 import tempfile
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from subprocess import PIPE, Popen
 from typing import Any
@@ -77,6 +80,24 @@ measure(call)
 """
 
 
+def add_affected(python: Path) -> None:
+    """Install, as `dist-info` folders, an affected release of each project of the records."""
+    site = next((python.parent.parent / "lib").glob("python*")) / "site-packages"
+    with zipfile.ZipFile(TESTS / "advisories" / "records.zip") as archive:
+        records = [json.loads(archive.read(name)) for name in sorted(archive.namelist())]
+    affected = [entry for record in records for entry in record["affected"]]
+    versions = {e["package"]["name"].lower(): e["versions"][-1] for e in affected if e["versions"]}
+    for name, version in versions.items():
+        stem = name.replace("-", "_")
+        for old in site.glob(f"{stem}-*.dist-info"):
+            shutil.rmtree(old)
+        info = site / f"{stem}-{version}.dist-info"
+        info.mkdir()
+        text = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+        (info / "METADATA").write_text(text)
+        (info / "RECORD").write_text(f"{info.name}/METADATA,,\n{info.name}/RECORD,,\n")
+
+
 @contextmanager
 def osv_service() -> Iterator[tuple[str, Popen[str]]]:
     """Serve the records in a process of its own."""
@@ -101,11 +122,17 @@ def recorded_requests(process: Popen[str]) -> list[tuple[str, Any]]:
 
 
 def rows_of(pages: Path, environment: Path, pairs: int) -> list[Row]:
-    """Measure the two rows."""
+    """Measure the two rows, without affected packages and with an affected release of each."""
     with tempfile.TemporaryDirectory() as folder, osv_service() as (source, process):
         python = make_environment(Path(folder) / "env", environment, pages)
         with serve_pages(pages) as index:
-            return _measure(Path(folder), python, index, source, process, pairs)
+            clean = _measure(Path(folder), python, index, source, process, pairs)
+            add_affected(python)
+            affected = _measure(Path(folder, "a"), python, index, source, process, pairs)
+            return [
+                *clean,
+                *(replace(r, what=f"{r.what}, with affected packages") for r in affected),
+            ]
 
 
 def _measure(
