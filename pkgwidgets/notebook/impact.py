@@ -23,9 +23,14 @@ from .deprecations import SeenDeprecation
 from .notebook_code import NotebookCells
 
 
+def has_griffe() -> bool:
+    """Return whether griffe, which reads the sources, is installed."""
+    return importlib.util.find_spec("griffe") is not None
+
+
 def check_griffe() -> None:
-    """Raise `InvalidRequest` if griffe, which reads the sources, is not installed."""
-    if importlib.util.find_spec("griffe") is None:
+    """Raise `InvalidRequest` if griffe is not installed."""
+    if not has_griffe():
         missing = 'the analysis of a plan needs griffe: `pip install "pkgwidgets[impact]"`'
         raise InvalidRequest("plan", None, missing)
 

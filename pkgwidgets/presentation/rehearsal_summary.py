@@ -9,8 +9,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from pkgwidgets.analysis.cell_output import mask_versions, sanitize
 from pkgwidgets.analysis.notebook_runs import CellRun
 from pkgwidgets.analysis.run_comparison import ComparedCell, Rehearsal, Verdict
+from pkgwidgets.core.plans import Plan
 from pkgwidgets.core.text import count_noun, escape_hidden
 
 MAX_CHARACTERS = 4000
@@ -35,10 +37,19 @@ def changed_cells(rehearsal: Rehearsal) -> tuple[ComparedCell, ...]:
 def summarize(rehearsal: Rehearsal) -> Summary:
     """Return how many cells would break and how many stay the same, as a sentence."""
     kind, headline = _headline(rehearsal)
-    same_count = len(rehearsal.cells) - len(changed_cells(rehearsal))
-    tail = f"; {same_count} would stay the same" if same_count else ""
+    same = [cell for cell in rehearsal.cells if cell.verdict is Verdict.SAME]
+    tail = f"; {len(same)} would stay the same" if same else ""
+    if any(_shows_new_version(cell, rehearsal.plan) for cell in same):
+        tail += " but for version numbers"
     notes = "".join(f" {note}" for note in _notes(rehearsal))
     return Summary(kind=kind, text=f"{headline}{tail}. Nothing was changed.{notes}")
+
+
+def _shows_new_version(cell: ComparedCell, plan: Plan) -> bool:
+    """Tell whether outputs that count as the same name the old version, and then the new one."""
+    before, after = cell.before.text, cell.after.text
+    masks = mask_versions(plan)
+    return before != after and sanitize(before, masks) == sanitize(after, masks)
 
 
 def _notes(rehearsal: Rehearsal) -> Iterator[str]:

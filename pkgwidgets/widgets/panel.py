@@ -86,7 +86,8 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
         super().__init__(views, _dom_classes=("pkgw-panel",), **options)
         self.plan_view.home = self.task_view.home = str(self.model_id)
         self.task_view.kernel = self.connection.kernel
-        self._plan_controller.follow_running()
+        if not self._plan_controller.follow_running():
+            self._plan_controller.show_last()
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until no work is running; return False if `timeout` seconds passed.

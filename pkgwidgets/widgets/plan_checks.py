@@ -19,6 +19,7 @@ from pkgwidgets.core.events import Event, describe
 from pkgwidgets.core.interfaces import Report
 from pkgwidgets.core.plans import Plan
 from pkgwidgets.core.text import count_noun, escape_hidden
+from pkgwidgets.notebook import impact
 from pkgwidgets.notebook.service import PackageService
 from pkgwidgets.presentation import rehearsal_summary
 
@@ -28,6 +29,10 @@ from .plan_view import PlanView
 from .trait_writer import State, TraitWriter
 
 _WARNED_TEXT = "This kernel has shown a warning about a changed package"
+_NO_ANALYSIS_TEXT = (
+    "Rehearse on this notebook to see what its cells do with the new versions. The analysis of "
+    'cells without running them needs griffe: `pip install "pkgwidgets[impact]"`.'
+)
 
 OnSurvivingPlan = Callable[[Path, Plan], None]
 
@@ -53,7 +58,9 @@ class PlanChecks:
         self.end()
         self._plan = plan
         amount = large_download(plan)
-        if amount:
+        if amount and not impact.has_griffe():  # no offer of what would only end in an error
+            self._impact.claim({"state": "done", "text": _NO_ANALYSIS_TEXT})
+        elif amount:
             text = f"To find cells that would fail, {amount} must be fetched."
             self._impact.claim({"state": "offered", "text": text})
         else:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from pkgwidgets.core.errors import Cancelled, PkgwidgetsError, ReleasesAtFault, StillNeeded
 from pkgwidgets.core.events import Event
-from pkgwidgets.core.history import find_transaction, is_undo
+from pkgwidgets.core.history import find_transaction, in_force, is_undo
 from pkgwidgets.core.plans import Plan
 from pkgwidgets.core.text import shorten_names
 from pkgwidgets.core.transactions import Transaction
@@ -27,6 +28,9 @@ from .progress_view import ProgressView
 
 _SERVICE_PREAMBLE = "from pkgwidgets import PackageService\n\nservice = PackageService()\n"
 """The start of a cell's source, if the notebook has no service of its own."""
+_STARTED = datetime.now(UTC)
+"""When this process first needed a panel."""
+_RECENT = timedelta(minutes=10)
 
 ApplyChange = Callable[[Callable[[Event], None]], Transaction]
 
@@ -149,6 +153,16 @@ class PlanController:
             lambda report: self._service.follow(running, report=report),
         )
         return True
+
+    def show_last(self) -> None:
+        """Show what was changed just before this process began: a restart must not hide *Undo*."""
+        last = next(iter(in_force(self._service.values.history())[-1:]), None)
+        if last is None or last.finished is None:
+            return
+        if last.finished < _STARTED < last.finished + _RECENT:
+            loaded_none = replace(last, plan=replace(last.plan, restart=None))
+            self._task_view.begin("")
+            self._task_view.finish(loaded_none, is_undo=self._is_undo(last))
 
     def _show(self, request: PanelRequest, plan: Plan) -> None:
         self._plan, self._request = plan, request

@@ -7,6 +7,7 @@ import shutil
 import threading
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import ipywidgets
@@ -42,6 +43,29 @@ def panel(service: PackageService) -> Iterator[PackagePanel]:
     yield made
     assert made.wait(60)
     made.close()
+
+
+def test_panel_after_a_restart_offers_to_undo_the_last_change(
+    service: PackageService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_same_process = PackagePanel(service, check_updates=False)
+    done = service.upgrade_package("seedshelf")
+    another = PackagePanel(service, check_updates=False)
+    assert (with_same_process.task_view.task, another.task_view.task) == ({}, {})
+    begun = "pkgwidgets.widgets.plan_controller._STARTED"
+    monkeypatch.setattr(begun, datetime.now(UTC))
+    restarted = PackagePanel(service, check_updates=False)
+    outcome = restarted.task_view.task["outcome"]
+    assert (outcome["text"], outcome["word"]) == ("Done: seedshelf 1.4.1 → 1.4.2", "")
+    assert (outcome["undo"], outcome["undo_id"]) == ("Undo", done.id)
+    click(restarted.task_view, type="undo", id=outcome["undo_id"])
+    assert restarted.wait(120)
+    assert service.get_package("seedshelf").version == "1.4.1"
+    monkeypatch.setattr(begun, datetime.now(UTC) + timedelta(minutes=11))
+    late = PackagePanel(service, check_updates=False)
+    assert late.task_view.task == {}
+    for panel in (with_same_process, another, restarted, late):
+        panel.close()
 
 
 def planned(panel: PackagePanel) -> dict[str, Any]:

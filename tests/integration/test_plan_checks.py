@@ -149,6 +149,17 @@ def test_plan_can_be_applied_without_griffe(
     assert service.get_package("frostcall").version == "2.0.0"
 
 
+def test_analysis_is_not_offered_without_griffe(
+    panel: PackagePanel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pkgwidgets.notebook.impact.has_griffe", lambda: False)
+    monkeypatch.setattr("pkgwidgets.widgets.plan_preparation._MAX_UNASKED_BYTES", 100)
+    click(panel.table, type="plan", names=["frostcall"])
+    assert panel.wait(60)
+    assert panel.plan_view.impact["state"] == "done"
+    assert panel.plan_view.impact["text"].startswith("Rehearse on this notebook to see")
+
+
 def test_impact_analysis_with_a_large_download_is_only_offered(
     panel: PackagePanel, service: PackageService, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fakes import plan_of
+from fakes import change_of, plan_of
 
 from pkgwidgets.analysis.notebook_runs import CellRun, NotebookCode, NotebookRun
 from pkgwidgets.analysis.run_comparison import ComparedCell, Rehearsal, Verdict
@@ -67,6 +67,22 @@ def test_summary_says_what_a_notebook_ran_without() -> None:
         "No cell would fail; 1 would stay the same. Nothing was changed. "
         "a\\u202e.ipynb: Only /n was copied: /p holds more than 3 files."
     )
+
+
+def test_summary_says_that_cells_show_the_new_version() -> None:
+    """A user who sees another version in an output must not read that it stays the same."""
+    plan = plan_of(change_of("pandas", "2.2.2", "2.3.3"))
+    cells = (
+        cell(stream("2.2.2"), stream("2.3.3"), Verdict.SAME),
+        cell(stream("0x1"), stream("0x2"), Verdict.SAME),
+        cell(stream("a"), stream("a"), Verdict.SAME),
+    )
+    summary = rehearsal_summary.summarize(Rehearsal(plan=plan, cells=cells))
+    assert summary.text == (
+        "No cell would fail; 3 would stay the same but for version numbers. Nothing was changed."
+    )
+    others = rehearsal_summary.summarize(Rehearsal(plan=plan, cells=cells[1:]))
+    assert others.text == "No cell would fail; 2 would stay the same. Nothing was changed."
 
 
 @pytest.mark.parametrize(
