@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 
 from packaging.utils import NormalizedName
 
-from pkgwidgets.analysis import api_changes, project_rules
+from pkgwidgets.analysis import api_changes, needs, project_rules
 from pkgwidgets.analysis.api_changes import ApiReader, Finding, Impact, NameState, Severity
 from pkgwidgets.analysis.code_context import CodeContext
 from pkgwidgets.analysis.name_usage import Unknown, Usage, Use, find_usage, owning_distribution
@@ -23,14 +22,9 @@ from .deprecations import SeenDeprecation
 from .notebook_code import NotebookCells
 
 
-def has_griffe() -> bool:
-    """Return whether griffe, which reads the sources, is installed."""
-    return importlib.util.find_spec("griffe") is not None
-
-
 def check_griffe() -> None:
     """Raise `InvalidRequest` if griffe is not installed."""
-    if not has_griffe():
+    if not needs.has_griffe():
         missing = 'the analysis of a plan needs griffe: `pip install "pkgwidgets[impact]"`'
         raise InvalidRequest("plan", None, missing)
 

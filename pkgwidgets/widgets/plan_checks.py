@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from pkgwidgets.analysis import needs
 from pkgwidgets.analysis.api_changes import Impact, Severity
 from pkgwidgets.analysis.line_diff import changed_lines
 from pkgwidgets.analysis.run_comparison import ComparedCell, Rehearsal
@@ -19,7 +20,6 @@ from pkgwidgets.core.events import Event, describe
 from pkgwidgets.core.interfaces import Report
 from pkgwidgets.core.plans import Plan
 from pkgwidgets.core.text import count_noun, escape_hidden
-from pkgwidgets.notebook import impact
 from pkgwidgets.notebook.service import PackageService
 from pkgwidgets.presentation import rehearsal_summary
 
@@ -58,7 +58,7 @@ class PlanChecks:
         self.end()
         self._plan = plan
         amount = large_download(plan)
-        if amount and not impact.has_griffe():  # no offer of what would only end in an error
+        if amount and not needs.has_griffe():  # no offer of what would only end in an error
             self._impact.claim({"state": "done", "text": _NO_ANALYSIS_TEXT})
         elif amount:
             text = f"To find cells that would fail, {amount} must be fetched."

@@ -134,7 +134,7 @@ def test_plan_can_be_applied_without_griffe(
 ) -> None:
     real = importlib.util.find_spec
     monkeypatch.setattr(
-        "pkgwidgets.notebook.impact.importlib.util.find_spec",
+        "pkgwidgets.analysis.needs.importlib.util.find_spec",
         lambda name, *more: None if name == "griffe" else real(name, *more),
     )
     click(panel.table, type="plan", names=["frostcall"])
@@ -152,7 +152,7 @@ def test_plan_can_be_applied_without_griffe(
 def test_analysis_is_not_offered_without_griffe(
     panel: PackagePanel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pkgwidgets.notebook.impact.has_griffe", lambda: False)
+    monkeypatch.setattr("pkgwidgets.analysis.needs.has_griffe", lambda: False)
     monkeypatch.setattr("pkgwidgets.widgets.plan_preparation._MAX_UNASKED_BYTES", 100)
     click(panel.table, type="plan", names=["frostcall"])
     assert panel.wait(60)
