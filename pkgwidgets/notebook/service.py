@@ -1222,7 +1222,8 @@ class PackageService:
     def _new_change_token(self) -> ChangeToken:
         transactions = self._backend.journal.folder("-").parent
         search = self._backend.environment.interpreter.search
-        return ChangeToken(search, (transactions, transactions.parent / "lock"))
+        policy = self._backend.policy.path
+        return ChangeToken(search, (transactions, transactions.parent / "lock", policy))
 
     def _transaction_id(self, transaction: str | Transaction | None) -> str:
         if transaction is None:

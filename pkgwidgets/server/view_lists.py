@@ -83,7 +83,7 @@ def package_list(backend: Backend, query: ListQuery) -> _Fields:
         "labels": LABELS,
         "rows": [row(info) for info in infos],
         **_holds(backend),
-        "installed": _installed_digest(infos),
+        "installed": _installed_digest(backend, infos),
         "running": running,
     }
 
@@ -116,7 +116,7 @@ def environment_state(backend: Backend) -> _Fields:
     `installed` differs from that of a list after an installation.
     """
     infos = inventory.get_packages(backend)
-    return {"installed": _installed_digest(infos), "running": running_change(backend)}
+    return {"installed": _installed_digest(backend, infos), "running": running_change(backend)}
 
 
 def running_change(backend: Backend) -> _Fields | None:
@@ -179,8 +179,14 @@ def transaction_log(backend: Backend, transaction_id: str) -> _Fields:
     return {"log": log_text(progress.events(backend, transaction_id))}
 
 
-def _installed_digest(infos: Sequence[PackageInfo]) -> str:
-    return short_hash("\n".join(f"{info.id} {info.version} {info.status}" for info in infos), 16)
+def _installed_digest(backend: Backend, infos: Sequence[PackageInfo]) -> str:
+    """Return a hash of the installed packages, and of the file with the holds."""
+    try:
+        policy = backend.policy.text()
+    except PkgwidgetsError as error:
+        policy = str(error)
+    packages = (f"{info.id} {info.version} {info.status}" for info in infos)
+    return short_hash("\n".join([*packages, policy]), 16)
 
 
 def _recover(backend: Backend) -> Any:

@@ -51,3 +51,13 @@ async def test_fix_is_a_plan_of_the_panel(ask: Ask) -> None:
     plan = (await ask("POST", "views/plans", {"fix": ["seedshelf"]})).json["plan"]
     assert plan["title"] == "Fix seedshelf"
     assert [(c["name"], c["after"]) for c in plan["changes"]] == [("seedshelf", "1.4.2")]
+
+
+async def test_state_changes_with_the_holds_of_others(ask: Ask) -> None:
+    listed = (await ask("GET", "views/packages")).json["installed"]
+    assert (await ask("GET", "views/state")).json["installed"] == listed
+    body = {"versions": "<2.4", "reason": "charts"}
+    assert (await ask("PUT", "holds/raintable", body)).status == 200
+    held = (await ask("GET", "views/state")).json["installed"]
+    assert held != listed
+    assert (await ask("GET", "views/packages")).json["installed"] == held
