@@ -248,7 +248,7 @@ def test_impact_without_griffe_is_refused_before_any_download(
 ) -> None:
     real = importlib.util.find_spec
     monkeypatch.setattr(
-        "pkgwidgets.notebook.impact.importlib.util.find_spec",
+        "pkgwidgets.analysis.needs.importlib.util.find_spec",
         lambda name, *more: None if name == "griffe" else real(name, *more),
     )
     plan, fetched = service.plan_upgrade("frostcall"), list[Event]()
