@@ -130,7 +130,7 @@ ONLY_IN = {
         "backends/worker/code_snapshot.py",
         "widgets/shiny_session.py",  # whether this process is an application of Shiny
     ),
-    "sys.prefix": SEES_THIS_PROCESS,
+    "sys.prefix": (*SEES_THIS_PROCESS, "demo/lab.py"),  # what the demo must not change
     "sys.path": SEES_THIS_PROCESS,
 }
 """Modules and attributes that have one place."""

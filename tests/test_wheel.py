@@ -109,6 +109,7 @@ def test_script_that_every_page_loads_is_small(wheel: zipfile.ZipFile) -> None:
     assert sum(len(files[f"static/{name}"]) for name in entry) <= 15_000
 
 
+@pytest.mark.slow
 def test_installed_labextension_is_enabled(wheel: zipfile.ZipFile, tmp_path: Path) -> None:
     folder = tmp_path / "labextensions" / "pkgwidgets"
     for name, content in labextension_files(wheel).items():

@@ -45,6 +45,8 @@ def start() -> int:
         return 1
     # The kernel must be this Python, whatever "python3" is in the user's Jupyter folder.
     os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
+    # The *Packages* button shows the environment of this Python; there, nothing can be changed.
+    os.environ["PKGWIDGETS_DEMO"] = sys.prefix
     with _end_on_hangup(), tempfile.TemporaryDirectory(prefix="pkgwidgets-demo-") as folder:
         _serve(Path(folder))
     return 0

@@ -342,4 +342,6 @@ def _get_undoable(history: Sequence[Transaction], transaction_id: str | None) ->
         raise InvalidRequest("transaction", transaction_id, reason)
     if other is not None and other.outcome is Outcome.COMMITTED and other.error:
         raise InvalidRequest("transaction", transaction_id, other.error)
+    if not transaction_id:  # the answer to a request that changed nothing
+        raise InvalidRequest("transaction", None, "this transaction changed nothing")
     raise InvalidRequest("transaction", transaction_id, "no committed transaction has this id")

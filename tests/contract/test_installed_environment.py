@@ -592,6 +592,19 @@ def test_read_only_site_packages_is_refused(
     assert environment.read_only_reason() == f"{site} cannot be written to: read-only file system"
 
 
+def test_environment_that_runs_the_demo_is_read_only(
+    environment: InstalledEnvironment, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    prefix = environment.interpreter.prefix
+    monkeypatch.setenv("PKGWIDGETS_DEMO", str(tmp_path / "elsewhere"))
+    assert environment.read_only_reason() is None
+    (tmp_path / "link").symlink_to(prefix)
+    monkeypatch.setenv("PKGWIDGETS_DEMO", str(tmp_path / "link"))
+    refusal = environment.read_only_reason()
+    assert refusal is not None
+    assert refusal.startswith(f"{prefix} runs the demo, which changes no package of yours.")
+
+
 def test_append_only_site_packages_is_refused(
     environment: InstalledEnvironment, site: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

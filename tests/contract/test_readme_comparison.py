@@ -82,6 +82,7 @@ def test_another_package_is_broken(tool: str, cell: str, garden: Demo) -> None:
     assert "allotboard" in checked.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tool", [PIP, UV])
 def test_release_that_cannot_be_imported_is_installed(tool: str, garden: Demo) -> None:
     assert ROWS["tries new packages before yours are replaced"][tool] == "no"

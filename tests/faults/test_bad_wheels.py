@@ -510,6 +510,7 @@ def backend_with_kernel(backend: Backend, garden: Demo) -> Backend:
     return backend
 
 
+@pytest.mark.slow
 def test_upgrade_after_which_no_kernel_starts_is_refused(
     backend_with_kernel: Backend, tree: Oracle
 ) -> None:
@@ -523,6 +524,7 @@ def test_upgrade_after_which_no_kernel_starts_is_refused(
     assert tree(backend_with_kernel.environment.interpreter.prefix) == before
 
 
+@pytest.mark.slow
 def test_upgrade_after_which_a_kernel_starts_is_committed(
     backend_with_kernel: Backend, garden: Demo
 ) -> None:
@@ -533,6 +535,7 @@ def test_upgrade_after_which_a_kernel_starts_is_committed(
     assert backend_with_kernel.import_checker.kernel() is None
 
 
+@pytest.mark.slow
 def test_kernel_that_already_failed_to_start_does_not_block(
     backend_with_kernel: Backend, garden: Demo
 ) -> None:

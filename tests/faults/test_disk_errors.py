@@ -107,6 +107,7 @@ def test_any_single_disk_error_leaves_a_known_state(
     assert env.digest() == trees[1]
 
 
+@pytest.mark.slow
 @CODES
 def test_any_single_disk_error_during_rollback_leaves_a_known_state(
     tmp_path: Path, trees: tuple[str, str], code: int

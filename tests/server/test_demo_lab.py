@@ -129,6 +129,15 @@ def test_folder_has_all_guide_notebooks_and_nothing_else(running: RunningDemo) -
     assert listed == {path.name for path in NOTEBOOKS.glob("*.ipynb")}
 
 
+def test_demo_changes_nothing_in_the_environment_that_it_runs_from(running: RunningDemo) -> None:
+    code = (
+        "from pkgwidgets import PackageService\n"
+        "class garden: folder = PackageService().read_only_reason()"
+    )
+    reason = running.execute(running.start_kernel(), code)
+    assert reason.startswith(f"{sys.prefix} runs the demo, which changes no package of yours.")
+
+
 def test_shutting_down_a_kernel_deletes_its_environment(running: RunningDemo) -> None:
     kernel = running.start_kernel()
     garden = Path(running.execute(kernel, GARDEN))

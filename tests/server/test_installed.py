@@ -8,11 +8,13 @@ import sys
 import sysconfig
 from pathlib import Path
 
+import pytest
 import uv
 
 ROOT = Path(__file__).parent.parent.parent
 
 
+@pytest.mark.slow
 def test_server_extension_of_the_wheel_is_enabled_and_ok(tmp_path: Path) -> None:
     build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
     subprocess.run(build, cwd=ROOT, check=True, capture_output=True)

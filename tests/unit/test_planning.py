@@ -345,6 +345,9 @@ def test_undo_without_history_is_refused(kit: Kit) -> None:
         plan_undo(kit.backend)
     with pytest.raises(InvalidRequest, match="no committed transaction has this id"):
         plan_undo(kit.backend, "unknown")
+    nothing = plan_upgrade(kit.backend, "sundrift", version="1.0.4")
+    with pytest.raises(InvalidRequest, match="This transaction changed nothing"):
+        plan_undo(kit.backend, applied(kit, nothing).id)
 
 
 def test_undo_after_a_redo_undoes_the_redone_transaction(kit: Kit) -> None:

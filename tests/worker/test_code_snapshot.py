@@ -88,6 +88,7 @@ def process(site: Path) -> Iterator[Process]:
         started.end()  # also where the test fails
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "start",
     [

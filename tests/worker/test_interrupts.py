@@ -79,6 +79,7 @@ def _interrupt_at_random(
     return seen
 
 
+@pytest.mark.slow
 def test_random_interrupts_leave_the_old_or_the_new_environment(
     garden: Demo, backend: Backend, tree: Oracle, wait_until_idle: Callable[[], None]
 ) -> None:

@@ -138,6 +138,7 @@ def _kill_at_random(
             assert tree(prefix) == before
 
 
+@pytest.mark.slow
 def test_random_worker_kills_leave_the_old_or_the_new_environment(
     garden: Demo, backend: Backend, tree: Oracle, wait_until_idle: Callable[[], None]
 ) -> None:

@@ -25,6 +25,8 @@ DATA_FOLDER = ".pkgwidgets"
 """The folder of pkgwidgets in the prefix: on the device of site-packages, in no RECORD."""
 REHEARSAL_VARIABLE = "PKGWIDGETS_REHEARSED"
 """Set in a scratch kernel to the prefix that a rehearsal must not change."""
+DEMO_VARIABLE = "PKGWIDGETS_DEMO"
+"""Set in a demo to the prefix that it runs from: it promises to change nothing there."""
 _STARTUP_MODULES = ("sitecustomize.py", "usercustomize.py")
 
 
@@ -64,10 +66,13 @@ class InstalledEnvironment:
                 f"{interpreter.prefix} does not exist: the environment was moved, renamed or "
                 "deleted. Start a new session in the environment's new place"
             )
-        rehearsed_prefix = os.environ.get(REHEARSAL_VARIABLE)
-        real_prefix = os.path.realpath(interpreter.prefix)
-        if rehearsed_prefix and os.path.realpath(rehearsed_prefix) == real_prefix:
+        if self._is_named_by(REHEARSAL_VARIABLE):
             return f"{interpreter.prefix} must not change while a notebook is rehearsed on it"
+        if self._is_named_by(DEMO_VARIABLE):
+            return (
+                f"{interpreter.prefix} runs the demo, which changes no package of yours. "
+                "Its notebooks change environments that are thrown away"
+            )
         temporary = temporary_reason(interpreter.prefix)
         if temporary is not None:
             return temporary
@@ -84,6 +89,12 @@ class InstalledEnvironment:
         if self._write_refusal() is not None:
             return None
         return self._missing_locks_reason() or permissions.closed_reason(self.place)
+
+    def _is_named_by(self, variable: str) -> bool:
+        named = os.environ.get(variable)
+        if not named:
+            return False
+        return os.path.realpath(named) == os.path.realpath(self.interpreter.prefix)
 
     def read_only_reason(self) -> str | None:
         """Return why this user may change nothing, and who may; None if this user may."""
