@@ -77,8 +77,8 @@ _ASK = """async (code) => {
   const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
   const future = kernel.requestExecute({ code, store_history: false });
   let output = '';
-  future.onIOPub = ({ content: { text, traceback } }) => {
-    output += text ?? (traceback ?? []).join('\\n');
+  future.onIOPub = ({ content: { name, text, traceback } }) => {
+    if (name !== 'stderr') output += text ?? (traceback ?? []).join('\\n');
   };
   await future.done;
   return output;

@@ -61,8 +61,10 @@ class DemoIndex:
 
     def close(self) -> None:
         """Stop listening and close all connections. Idempotent."""
-        server, self._server = self._server, None
+        server = self._server
         if server is not None:
+            server.is_closing = True
+            self._server = None
             server.stop()
 
     def publish(self, *wheels: BuiltWheel) -> None:
@@ -226,6 +228,7 @@ class _Server(ThreadingHTTPServer):
 
     def __init__(self, index: DemoIndex) -> None:
         self.index = index
+        self.is_closing = False
         self._connections: set[socket.socket] = set()
         self._thread = Thread(
             target=self.serve_forever,
@@ -260,6 +263,6 @@ class _Server(ThreadingHTTPServer):
         super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Report errors of the server, not that a client closed the connection."""
-        if not isinstance(sys.exception(), OSError):
+        """Report errors of the server, not that a client or the index closed the connection."""
+        if not self.is_closing and not isinstance(sys.exception(), OSError):
             super().handle_error(request, client_address)

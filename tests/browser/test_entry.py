@@ -144,7 +144,9 @@ def test_killed_kernel_leaves_a_panel_that_works(notebook: SideBar, front_end: L
     notebook.wait_until_checked()
     notebook.rewrite(0, "import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
     notebook.run(0)
-    notebook.page.get_by_role("button", name="Ok", exact=True).click()  # "The kernel appears to have died"
+    notebook.page.get_by_role(
+        "button", name="Ok", exact=True
+    ).click()  # "The kernel appears to have died"
     notebook.wait_until_checked()
     notebook.upgrade_and_undo(f"killed-{front_end.app}")
 
