@@ -95,6 +95,7 @@ CHANGES: dict[str, Callable[[Bench], object]] = {
     "a new staged file": lambda bench: (bench.staged_module.parent / "weed.py").touch(),
     "another variable": lambda bench: bench.variables.update(GARDEN="2"),
     "a folder from elsewhere": lambda bench: (bench.site / "more.pth").write_text("/elsewhere\n"),
+    "a startup file of PEP 829": lambda bench: (bench.site / "x.start").write_text("weed:run\n"),
     "code that may add a folder": lambda bench: (bench.site / "x.pth").write_text("import os\n"),
 }
 
@@ -140,6 +141,22 @@ def test_what_depends_on_its_place_is_tried_again(bench: Bench) -> None:
     bench.stage_again(f"open({str(read)!r}).close()\n")
     for _ in range(2):
         assert bench.check(watched=[read]).depends_on_place
+    assert bench.ran == 2
+
+
+def test_folder_from_outside_is_imported_again(bench: Bench, tmp_path: Path) -> None:
+    (tmp_path / "outside").mkdir()
+    (bench.site / "linked").symlink_to(tmp_path / "outside")
+    bench.check()
+    bench.check()
+    assert bench.ran == 2
+
+
+def test_file_that_changes_during_the_check_proves_nothing(bench: Bench) -> None:
+    weed = bench.site / "weed.py"
+    bench.check(report=lambda event: weed.touch())
+    weed.unlink()
+    bench.check()
     assert bench.ran == 2
 
 

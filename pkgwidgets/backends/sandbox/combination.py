@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import stat
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from hashlib import file_digest, sha256
 from itertools import islice
@@ -24,6 +25,7 @@ _OF_ONE_SHELL = ("_", "PWD", "OLDPWD", "SHLVL")
 _KNOWN_PTH_FILES = ("distutils-precedence.pth", "_virtualenv.pth")
 """Files of setuptools and virtualenv; the modules that they load lie beside them."""
 _Entry = tuple[str, int, int | str]
+_OUTSIDE: _Entry = ("a link to a folder outside", 0, 0)
 
 
 def combination_key(
@@ -41,7 +43,7 @@ def combination_key(
     if any(_imports_from_elsewhere(folder) for folder in interpreter.search):
         return None
     installed = [*islice(_installed(interpreter), _MAX_FILES + 1)]
-    if len(installed) > _MAX_FILES:
+    if len(installed) > _MAX_FILES or _OUTSIDE in installed:
         return None
     facts = (
         _python(interpreter),
@@ -83,9 +85,17 @@ def _installed(interpreter: Interpreter) -> Iterator[_Entry]:
                 status = entry.stat()
             except OSError:  # a link that leads nowhere
                 continue
+            if stat.S_ISDIR(status.st_mode) and not _is_within(entry.path, outer):
+                yield _OUTSIDE
             yield entry.path, status.st_size, status.st_mtime_ns
             if entry.name == "RECORD":
                 yield f"{entry.path} (content)", 0, _digest(entry.path)
+
+
+def _is_within(link: str, places: Collection[Path]) -> bool:
+    """Tell whether a link to a folder leads to a place whose files count already."""
+    target = Path(os.path.realpath(link))
+    return any(target.is_relative_to(os.path.realpath(place)) for place in places)
 
 
 def _staged(stage: Path) -> Iterator[_Entry]:
@@ -113,9 +123,13 @@ def _digest(path: str) -> str:
 
 
 def _imports_from_elsewhere(folder: Path) -> bool:
-    """Tell whether a `.pth` file adds a folder, or runs code that may do so (editable installs)."""
+    """Tell whether a startup file adds a folder, or runs code that may do so (editable installs).
+
+    Those are `.pth` files (the `site` module) and `.start` files (PEP 829).
+    """
     try:
-        files = [file for file in folder.glob("*.pth") if file.name not in _KNOWN_PTH_FILES]
+        found = (*folder.glob("*.pth"), *folder.glob("*.start"))
+        files = [file for file in found if file.name not in _KNOWN_PTH_FILES]
         lines = [line for file in files for line in file.read_bytes().splitlines()]
     except OSError:
         return True

@@ -110,15 +110,21 @@ class ProvenImportChecker:
         watched: Collection[Path] = (),
     ) -> ImportCheck:
         """Import modules as `ImportChecker.check` does, or remember that they import."""
-        key = None if staged is None else self._key([*modules, "", *optional], staged, masked)
-        if staged is not None and key is not None and self._proven.restore(key, staged):
+        if staged is None:
+            return self._inner.check(
+                modules, report, optional=optional, masked=masked, watched=watched
+            )
+        question = [*modules, "", *optional]
+        key = self._key(question, staged, masked)
+        if key is not None and self._proven.restore(key, staged):
             report(Event(stage=Stage.CHECKING, text=PROVEN_TEXT))
             return ImportCheck(errors={}, depends_on_place=False)
         check = self._inner.check(
             modules, report, optional=optional, staged=staged, masked=masked, watched=watched
         )
-        is_proven = not check.errors and not check.depends_on_place
-        if staged is not None and key is not None and is_proven:
+        is_fine = not check.errors and not check.depends_on_place
+        # Another program may have changed files meanwhile: then nothing is proven.
+        if key is not None and is_fine and self._key(question, staged, masked) == key:
             self._proven.keep(key, staged)
         return check
 
