@@ -174,9 +174,15 @@ class AdvisoryGroup:
     advisories: tuple[Advisory, ...]
 
     @property
+    def _valid(self) -> tuple[Advisory, ...]:
+        """The records that are not withdrawn; if all are, all of them."""
+        valid = tuple(found for found in self.advisories if not found.is_withdrawn)
+        return valid or self.advisories
+
+    @property
     def id(self) -> str:
         """The id to show: of PyPA's database, else of GitHub's, else the first."""
-        return min((advisory.id for advisory in self.advisories), key=_id_order)
+        return min((advisory.id for advisory in self._valid), key=_id_order)
 
     @property
     def aliases(self) -> tuple[str, ...]:
@@ -188,12 +194,12 @@ class AdvisoryGroup:
     @property
     def severity(self) -> str:
         """The worst severity that a record states."""
-        return min((advisory.severity for advisory in self.advisories), key=SEVERITIES.index)
+        return min((advisory.severity for advisory in self._valid), key=SEVERITIES.index)
 
     @property
     def summary(self) -> str:
         """The first summary of a record."""
-        return next((found.summary for found in self.advisories if found.summary), "")
+        return next((found.summary for found in self._valid if found.summary), "")
 
     @property
     def links(self) -> tuple[str, ...]:

@@ -22,7 +22,9 @@ _LINK = re.compile(r"https?://[!-~]{1,1000}")
 _MAX_CHARACTERS = 500
 _KINDS = ("introduced", "fixed", "last_affected", "limit")
 _RANGE_TYPES = ("ECOSYSTEM", "SEMVER")
-"""Ranges of versions; GIT ranges name commits, which say nothing about a release."""
+"""Ranges of versions."""
+_COMMITS = "GIT"
+"""Ranges of commits, which say nothing about a release."""
 _SEVERITY_NAMES = {"moderate": "medium"}
 _SEVERITIES = ("low", "medium", "high", "critical")
 
@@ -52,7 +54,7 @@ def read_record(record: object) -> Advisory:
         summary=_text(record.get("summary")) or _text(record.get("details")),
         severity=_severity(record, affected),
         links=tuple(_links(record)),
-        is_withdrawn=bool(record.get("withdrawn")),
+        is_withdrawn=read_time(record.get("withdrawn")) is not None,
         modified=read_time(record.get("modified")),
         affected=tuple(_affected(affected)),
     )
@@ -75,7 +77,11 @@ def _affected_project(name: str, part: Mapping[str, Any]) -> AffectedProject:
     listed, ranges = part.get("versions"), part.get("ranges")
     known = [found for found in _items(ranges) if isinstance(found, Mapping)]
     typed = [found for found in known if found.get("type") in _RANGE_TYPES]
-    is_complete = all(value is None or isinstance(value, list) for value in (listed, ranges))
+    is_complete = (
+        all(value is None or isinstance(value, list) for value in (listed, ranges))
+        and all(isinstance(version, str) for version in _items(listed))
+        and all(found.get("type") in (*_RANGE_TYPES, _COMMITS) for found in known)
+    )
     return AffectedProject(
         name=canonicalize_name(name),
         versions=frozenset(filter(None, map(read_version, _items(listed)))),
@@ -85,17 +91,24 @@ def _affected_project(name: str, part: Mapping[str, Any]) -> AffectedProject:
 
 
 def _range(found: Mapping[str, Any]) -> VersionRange:
-    events, is_readable = list[Event](), isinstance(found.get("events"), list)
-    for entry in _items(found.get("events")):
-        for kind, bound in entry.items() if isinstance(entry, Mapping) else ():
-            version = (
-                None if bound == "0" or (kind, bound) == ("limit", "*") else read_version(bound)
-            )
-            is_known = kind in _KINDS and (version is not None or bound in ("0", "*"))
-            is_readable = is_readable and is_known
-            events += [Event(kind=kind, version=version)] if is_known else []
+    entries = found.get("events")
+    read = [event for entry in _items(entries) for event in _events(entry)]
+    events = tuple(event for event in read if event is not None)
     starts = any(event.kind == "introduced" for event in events)
-    return VersionRange(events=tuple(events), is_readable=is_readable and starts)
+    is_readable = isinstance(entries, list) and len(events) == len(read) and starts
+    return VersionRange(events=events, is_readable=is_readable)
+
+
+def _events(entry: object) -> Iterator[Event | None]:
+    """Yield the events of an entry; None for what cannot be read."""
+    if not isinstance(entry, Mapping):
+        yield None
+        return
+    for kind, bound in entry.items():
+        is_open = bound == ("*" if kind == "limit" else "0")
+        version = None if is_open else read_version(bound)
+        is_known = kind in _KINDS and (is_open or version is not None)
+        yield Event(kind=kind, version=version) if is_known else None
 
 
 def read_version(text: object) -> Version | None:
@@ -114,9 +127,9 @@ def read_time(text: object) -> datetime | None:
         return None
     try:
         time = datetime.fromisoformat(text)
-    except ValueError:
+        return time.replace(tzinfo=time.tzinfo or UTC).astimezone(UTC)
+    except (ValueError, OverflowError):  # the first day of the year 1 in another zone
         return None
-    return time.replace(tzinfo=time.tzinfo or UTC).astimezone(UTC)
 
 
 def _severity(record: Mapping[str, Any], affected: Sequence[object]) -> str:

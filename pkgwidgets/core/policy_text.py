@@ -10,12 +10,13 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
+from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
 
@@ -30,6 +31,8 @@ _HOLD = re.compile(r"\s*\[\[\s*(?:hold|\"hold\"|'hold')\s*\]\]")
 _HOLD_KEYS = ("name", "versions", "reason", "until", "since", "by")
 _AGE_KEYS = ("age", "packages", "indexes")
 _TABLES = ("hold", "min-age", "advisories")
+_MARK = "\ufeff"
+"""The byte order mark that some editors write before the text."""
 
 
 def parse_policy(text: str, file: Path) -> Policy:
@@ -50,26 +53,32 @@ def hold_block(hold: Hold) -> str:
 
 def find_block(text: str, hold: Hold, file: Path) -> str:
     """Return the block of a hold as it is written in a text; "" if there is none."""
-    for block in _blocks(text):
-        if any(hold.is_same(other) for other in _holds_of(text, block, file)):
-            return "".join(text.splitlines(keepends=True)[block])
+    lines = _lines(text.removeprefix(_MARK))
+    for block in _blocks(lines):
+        found = "".join(lines[block])
+        if any(hold.is_same(other) for other in _holds_of(found, file)):
+            return found
     return ""
 
 
 def replace_block(text: str, before: str, after: str, file: Path) -> str:
     """Return the text with a block replaced; "" before appends, "" after removes.
 
-    Raises `PolicyUnreadable` if the block is missing, or if anything else would change.
+    New lines end as those of the text do. Raises `PolicyUnreadable` if the block is missing, or if
+    anything else would change.
     """
     old = parse_policy(text, file)
+    mark, text = text[: text.startswith(_MARK)], text.removeprefix(_MARK)
+    end = "\r\n" if "\r\n" in text else "\n"
+    after = _plain(after).replace("\n", end)
     gone = parse_policy(before, file).holds
     new = parse_policy(after, file).holds
     if not before:
-        separator = "\n" if text.strip() else ""
-        edited = f"{_with_end(text)}{separator}{after}"
+        separator = end if text.strip() else ""
+        edited = f"{_with_end(text, end)}{separator}{after}"
     else:
-        lines = text.splitlines(keepends=True)
-        places = [block for block in _blocks(text) if "".join(lines[block]) == before]
+        lines = _lines(text)
+        places = [b for b in _blocks(lines) if _plain("".join(lines[b])) == _plain(before)]
         if not places:
             raise PolicyUnreadable(file, 0, "the hold was changed since")
         place = places[-1]
@@ -83,12 +92,21 @@ def replace_block(text: str, before: str, after: str, file: Path) -> str:
     is_expected = sorted(map(repr, result.holds)) == sorted(map(repr, (*rest, *new)))
     if not is_expected or replace(result, holds=()) != replace(old, holds=()):
         raise PolicyUnreadable(file, 0, "its holds cannot be edited without other changes")
-    return edited
+    return f"{mark}{edited}"
 
 
-def _blocks(text: str) -> Iterator[slice]:
+def _lines(text: str) -> list[str]:
+    """Return the lines with their ends. `splitlines` would end one inside of a TOML string, too."""
+    *whole, last = text.split("\n")
+    return [*(f"{line}\n" for line in whole), *([last] if last else [])]
+
+
+def _plain(text: str) -> str:
+    return text.replace("\r\n", "\n")
+
+
+def _blocks(lines: Sequence[str]) -> Iterator[slice]:
     """Yield the lines of each hold, without the empty lines and comments that follow it."""
-    lines = text.splitlines(keepends=True)
     headers = [number for number, line in enumerate(lines) if _HEADER.match(line)]
     for number, end in zip(headers, [*headers[1:], len(lines)], strict=True):
         if _HOLD.match(lines[number]):
@@ -98,15 +116,15 @@ def _blocks(text: str) -> Iterator[slice]:
             yield slice(number, last + 1)
 
 
-def _holds_of(text: str, block: slice, file: Path) -> tuple[Hold, ...]:
+def _holds_of(block: str, file: Path) -> tuple[Hold, ...]:
     try:
-        return parse_policy("".join(text.splitlines(keepends=True)[block]), file).holds
+        return parse_policy(block, file).holds
     except PolicyUnreadable:
         return ()  # a header inside of a text: no block
 
 
-def _with_end(text: str) -> str:
-    return f"{text}\n" if text and not text.endswith("\n") else text
+def _with_end(text: str, end: str) -> str:
+    return f"{text}{end}" if text and not text.endswith("\n") else text
 
 
 def _string(text: str) -> str:
@@ -118,7 +136,7 @@ class _Reader:
     """Reads the tables; an error names the line of the table that it is about."""
 
     def __init__(self, text: str, file: Path) -> None:
-        self._text = text
+        self._text = text.removeprefix(_MARK)
         self._file = file
 
     def policy(self) -> Policy:
@@ -134,14 +152,19 @@ class _Reader:
         holds = tables.get("hold", [])
         if not isinstance(holds, list):
             raise self._error("hold", "write each hold as a [[hold]] table")
-        advisories = tables.get("advisories", {})
-        if not isinstance(advisories, dict):
-            raise self._error("advisories", "write [advisories] as a table")
         return Policy(
             holds=tuple(self._hold(entry, number) for number, entry in enumerate(holds)),
             minimum_age=self._minimum_age(tables.get("min-age", {})),
-            advisories=advisories,
+            advisories=self._advisories(tables.get("advisories", {})),
         )
+
+    def _advisories(self, table: object) -> Mapping[str, Any]:
+        if not isinstance(table, dict):
+            raise self._error("advisories", "write [advisories] as a table")
+        for key in table:
+            if key != "sources":
+                raise self._error("advisories", f"advisories has no {_string(key)}")
+        return table
 
     def _hold(self, entry: object, number: int) -> Hold:
         def wrong(reason: str) -> PolicyUnreadable:
@@ -157,23 +180,23 @@ class _Reader:
         name, versions = entry.get("name", ""), entry.get("versions", "")
         if not is_name(name):
             raise wrong("the hold needs the name of a package")
-        try:
-            is_limit = bool(str(SpecifierSet(versions)))
-        except InvalidSpecifier:
-            is_limit = False
-        if not is_limit:
+        if not _is_limit(name, versions):
             raise wrong(f'the hold of {name} needs versions such as "<3"')
         until, since = entry.get("until"), entry.get("since")
         if until is not None and type(until) is not date:
             raise wrong("until must be a day, such as 2027-01-31")
         if since is not None and not isinstance(since, date):
             raise wrong("since must be a day or a time, such as 2026-11-30")
+        try:
+            moment = _moment(since)
+        except OverflowError:
+            raise wrong("since is too early or too late") from None
         return Hold(
             name=name,
             versions=versions,
             reason=entry.get("reason", ""),
             until=until,
-            since=_moment(since),
+            since=moment,
             by=entry.get("by", ""),
         )
 
@@ -188,12 +211,22 @@ class _Reader:
         for name in packages:
             if not is_name(name):
                 raise self._error("min-age", f"{_string(name)} is not the name of a package")
+        self._refuse_repeated("packages", map(canonicalize_name, packages))
+        self._refuse_repeated("indexes", (index.rstrip("/") for index in indexes))
         return MinimumAge(
             age=self._age(text) if text != "" else timedelta(),
             text=text,
             packages={canonicalize_name(name): age for name, age in packages.items()},
             indexes={index.rstrip("/"): age for index, age in indexes.items()},
         )
+
+    def _refuse_repeated(self, key: str, names: Iterable[str]) -> None:
+        """Raise `PolicyUnreadable` if a name has two spellings: which one counts is unclear."""
+        seen = set[str]()
+        for name in names:
+            if name in seen:
+                raise self._error("min-age", f"{key} names {name} twice")
+            seen.add(name)
 
     def _ages(self, table: Mapping[str, Any], key: str) -> dict[str, timedelta]:
         ages = table.get(key, {})
@@ -204,7 +237,7 @@ class _Reader:
     def _age(self, text: object) -> timedelta:
         try:
             age = parse_duration(text.strip()) if isinstance(text, str) else None
-        except OverflowError:
+        except (OverflowError, ValueError):  # too long, or too many digits
             age = None
         if age is None:
             raise self._error("min-age", 'an age is a text such as "7d" or "12h"')
@@ -214,9 +247,18 @@ class _Reader:
         """Return the error about a table: the line of its header, or of its key."""
         name = re.escape(table)
         key = re.compile(rf"\s*(?:\[+\s*[\"']?{name}[\"']?\s*[\].]|[\"']?{name}[\"']?\s*[=.])")
-        found = [n for n, line in enumerate(self._text.splitlines(), 1) if key.match(line)]
+        found = [n for n, line in enumerate(_lines(self._text), 1) if key.match(line)]
         line = found[min(number, len(found) - 1)] if found else 1
         return PolicyUnreadable(self._file, line, reason)
+
+
+def _is_limit(name: str, versions: str) -> bool:
+    """Tell whether versions limit a project, alone and in a requirement."""
+    try:
+        wanted = Requirement(f"{name}{versions}")
+        return bool(str(SpecifierSet(versions))) and wanted.specifier == SpecifierSet(versions)
+    except (InvalidRequirement, InvalidSpecifier):
+        return False
 
 
 def _moment(day: date | None) -> datetime | None:

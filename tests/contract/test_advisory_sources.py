@@ -256,6 +256,31 @@ def test_empty_folder_is_an_error_not_a_clean_answer(tmp_path: Path) -> None:
     assert answer.reason == "it holds no .json file"
 
 
+@pytest.mark.parametrize("text", ["", "[]", '{"id": "PYSEC-3", "affected": 5}', '{"id": "'])
+def test_damaged_file_makes_the_answer_doubtful(tmp_path: Path, text: str) -> None:
+    (tmp_path / "a.json").write_text(text)
+    (answer,) = RecordFiles(tmp_path).advisories_of({BEAN: Version("1.0")}).values()
+    assert isinstance(answer, AdvisoriesUnavailable)
+    assert answer.reason == "none of its .json files is a record"
+    (tmp_path / "b.json").write_text(json.dumps(record(1)))
+    (tmp_path / "package.json").write_text('{"name": "something else"}')
+    (answer,) = RecordFiles(tmp_path).advisories_of({BEAN: Version("1.0")}).values()
+    assert isinstance(answer, AdvisoryAnswer)
+    assert answer.stale_reason == f"1 file of {tmp_path} cannot be read"
+    (tmp_path / "a.json").unlink()
+    (answer,) = RecordFiles(tmp_path).advisories_of({BEAN: Version("1.0")}).values()
+    assert isinstance(answer, AdvisoryAnswer)
+    assert answer.stale_reason == ""
+
+
+def test_record_from_the_future_makes_no_old_folder_new(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text(json.dumps(record(1, modified="2024-01-01T00:00:00Z")))
+    (tmp_path / "b.json").write_text(json.dumps(record(2, modified="9000-01-01T00:00:00Z")))
+    answer = RecordFiles(tmp_path).advisories_of({PEA: None})[PEA]
+    assert isinstance(answer, AdvisoryAnswer)
+    assert answer.as_of.year == 2024
+
+
 def test_changed_folder_is_read_again(tmp_path: Path) -> None:
     source = RecordFiles(tmp_path)
     (tmp_path / "a.json").write_text(json.dumps(record(1)))
@@ -306,7 +331,13 @@ def test_index_that_names_a_fixed_version_leaves_it_unknown() -> None:
     assert result.advisories[0].effect(PEA, Version("2.0")) is Effect.UNKNOWN
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"vulnerabilities": 3}'])
+@pytest.mark.parametrize(
+    "body",
+    [
+        *(b"", b"[]", b"{}", b'{"vulnerabilities": 3}', b'{"vulnerabilities": [3]}'),
+        b'{"vulnerabilities": [{"id": "PYSEC-1", "fixed_in": 5}]}',
+    ],
+)
 def test_index_without_vulnerabilities_is_an_error(body: bytes) -> None:
     with OsvServer([]) as server:
         server.fault = lambda path: (200, body, "application/json")

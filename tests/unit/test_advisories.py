@@ -37,6 +37,7 @@ def effect(found: Advisory, version: str) -> Effect:
 
 
 FROM_1_TO_2 = ({"introduced": "1.0"}, {"fixed": "2.0"})
+FROM_9 = ({"introduced": "9"},)
 
 
 @pytest.mark.parametrize("raw", records(), ids=lambda raw: raw["id"])
@@ -120,16 +121,71 @@ def test_listed_version_counts_beside_a_range() -> None:
         record(ranges="1.0"),
         record(ranges=["1.0"]),
         record(versions="1.0", ranges=[{"type": "ECOSYSTEM", "events": [{"introduced": "9"}]}]),
+        record({"introduced": "0"}, {"fixed": "*"}),
+        record(ranges=[{"type": "ECOSYSTEM", "events": ["introduced 0", {"introduced": "9"}]}]),
+        record(ranges=[{"type": "ECOSYSTEM", "events": [{"introduced": ["0"]}]}]),
+        record(ranges=[{"type": "NEW", "events": [{"introduced": "0"}]}], versions=["9"]),
+        record(versions=["9", 1.5]),
+        record(*FROM_9, ranges=[{"type": "ECOSYSTEM"}, {"type": ["GIT"]}]),
     ],
-    ids=range(9),
+    ids=range(15),
 )
 def test_unreadable_record_is_unknown_never_safe(raw: dict[str, Any]) -> None:
     assert effect(osv.read_record(raw), "1.5") is Effect.UNKNOWN
 
 
-def test_withdrawn_record_affects_nothing() -> None:
-    advisory = osv.read_record(record(*FROM_1_TO_2, withdrawn="2024-01-01T00:00:00Z"))
-    assert effect(advisory, "1.5") is Effect.NOT_AFFECTED
+@pytest.mark.parametrize(
+    ("withdrawn", "expected"),
+    [
+        ("2024-01-01T00:00:00Z", Effect.NOT_AFFECTED),
+        ("2024-01-01T00:00:00.123456789+02:00", Effect.NOT_AFFECTED),
+        *[(value, Effect.AFFECTED) for value in (None, "", "no", "2024-99-01")],
+        (True, Effect.AFFECTED),
+        ({}, Effect.AFFECTED),
+    ],
+)
+def test_record_that_is_withdrawn_at_a_time_affects_nothing(
+    withdrawn: object, expected: Effect
+) -> None:
+    advisory = osv.read_record(record(*FROM_1_TO_2, withdrawn=withdrawn))
+    assert effect(advisory, "1.5") is expected
+
+
+@pytest.mark.parametrize(
+    ("ranges", "affected"),
+    [
+        ([[{"introduced": "0"}]], "0.dev0 1.0 9!1"),
+        ([[{"introduced": "1.0"}]], "1.0 9!1"),
+        ([[{"introduced": "0"}, {"last_affected": "0.5"}], [{"introduced": "2"}]], "0.dev0 9!1"),
+        ([[{"introduced": "1.0"}, {"last_affected": "1.0"}]], "1.0"),
+        ([[{"introduced": "1.0", "fixed": "2"}]], "1.0"),
+        ([[{"introduced": "0"}, {"limit": "1"}, {"limit": "0.9"}]], "0.dev0"),
+        ([[{"introduced": "0"}, {"fixed": "0"}]], ""),
+    ],
+)
+def test_odd_ranges(ranges: list[list[dict[str, str]]], affected: str) -> None:
+    typed = [{"type": "ECOSYSTEM", "events": events} for events in ranges]
+    advisory = osv.read_record(record(ranges=typed))
+    versions = ("0.dev0", "1.0", "9!1")
+    found = [v for v in versions if effect(advisory, v) is Effect.AFFECTED]
+    assert found == affected.split()
+    assert all(effect(advisory, v) is not Effect.UNKNOWN for v in versions)
+
+
+@pytest.mark.parametrize("text", ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-12:00", 7])
+def test_time_that_cannot_be_read_is_unknown(text: object) -> None:
+    assert osv.read_record(record(*FROM_1_TO_2, modified=text)).modified is None
+
+
+def test_withdrawn_record_lends_its_group_no_id_and_no_severity() -> None:
+    old = {**record(withdrawn="2024-01-01T00:00:00Z"), "aliases": ["GHSA-1"]}
+    old["database_specific"] = {"severity": "CRITICAL"}
+    new = {**record(*FROM_1_TO_2), "id": "GHSA-1", "aliases": ["PYSEC-1"]}
+    new["database_specific"] = {"severity": "LOW"}
+    (group,) = group_by_alias(map(osv.read_record, (old, new)))
+    assert (group.id, group.aliases, group.severity) == ("GHSA-1", ("PYSEC-1",), "low")
+    (gone,) = group_by_alias([osv.read_record(old)])
+    assert (gone.id, gone.severity) == ("PYSEC-1", "critical")
 
 
 def test_parts_for_other_ecosystems_are_left_out() -> None:

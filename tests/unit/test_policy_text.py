@@ -39,6 +39,7 @@ versions = "!=2.3.0"
 [advisories]
 sources = ["https://osv.example"]
 """
+HELD = "[[hold]]\nname = 'pea'\nversions = '<3'\n"
 
 
 def test_everything_is_read() -> None:
@@ -85,6 +86,21 @@ def test_everything_is_read() -> None:
         ("min-age = 3\n", 1, "[min-age] as a table"),
         ("advisories = 3\n", 1, "[advisories] as a table"),
         ("x = " + "[" * 5000, 1, ""),
+        ("[min-age]\nage = '" + "9" * 5000 + "d'\n", 1, "an age is a text"),
+        ("[min-age]\npackages = { Pea_Nut = '1d', pea-nut = '7d' }\n", 1, "pea-nut twice"),
+        ("[min-age.indexes]\n'https://a' = '1d'\n'https://a/' = '2d'\n", 1, "twice"),
+        ("[advisories]\nsource = ['x']\n", 1, 'no "source"'),
+        ("[[hold]]\nname = 'pea'\nversions = ['<3']\n", 1, "versions must be a text"),
+        ("[[hold]]\nname = 'pea'\nversions = '<3,,<4'\n", 1, "needs versions"),
+        ("[[hold]]\nname = 'pea'\nversions = '<3; os_name'\n", 1, "needs versions"),
+        (f"{HELD}until = 2027-01-31T00:00:00Z\n", 1, "until must be a day"),
+        (f"{HELD}until = 07:30:00\n", 1, "until must be a day"),
+        (f"{HELD}since = 07:30:00\n", 1, "since must be a day"),
+        (f"{HELD}since = 0001-01-01T00:00:00+23:59\n", 1, "too early"),
+        (f"{HELD}\n[[hold]]\r\nname = 3\r\n", 5, "name must be a text"),
+        ("\ufeff\n[hold]\n", 2, "[[hold]] table"),
+        ("# a\u2028b\x85\n[min-age]\nage = 7\n", 2, "an age is a text"),
+        ("hold.name = 'pea'\n", 1, "[[hold]] table"),
     ],
 )
 def test_error_names_the_line_and_the_reason(text: str, line: int, reason: str) -> None:
@@ -113,6 +129,33 @@ def test_block_is_changed_in_place() -> None:
     changed = replace_block(TEXT, old, new, FILE)
     assert changed == TEXT.replace(old, new)
     assert parse_policy(changed, FILE).holds[0].reason == '"why"\u202e\t\\'
+
+
+@pytest.mark.parametrize(
+    ("text", "holds"),
+    [
+        (f"\ufeff{HELD}", ["pea<3"]),
+        (HELD.replace("\n", "\r\n"), ["pea<3"]),
+        ("min-age.age = '7d'\nmin-age.packages.pea = '0d'\nadvisories.sources = []\n", []),
+        ("[[\"hold\"]]\n'name' = 'pea'\nversions = '<3,'\n", ["pea<3,"]),
+        (f"{HELD}until = 1999-12-31\nsince = 2026-01-01T00:30:00+02:00\n", ["pea<3"]),
+        (f'{HELD}reason = "a\u2028[[hold]]\x85[b"\n', ["pea<3"]),
+        (f"{HELD}\n{HELD.replace('pea', 'Pea')}", ["pea<3", "pea<3"]),
+    ],
+    ids=["mark", "crlf", "dotted", "quoted", "ended", "separators", "twice"],
+)
+def test_odd_text_is_read_and_edited_with_nothing_else_changed(text: str, holds: list[str]) -> None:
+    assert [hold.requirement for hold in parse_policy(text, FILE).holds] == holds
+    bean = Hold(name="bean", versions="<2", reason="a\u2028[b]")
+    more = replace_block(text, "", hold_block(bean), FILE)
+    assert more.startswith(text)
+    assert more.count("\r\n") in (0, more.count("\n"))
+    assert replace_block(more, hold_block(bean), "", FILE) == text  # as undo does
+    for _ in holds:
+        block = find_block(more, Hold(name="pea", versions="<3"), FILE)
+        assert block
+        more = replace_block(more, block, "", FILE)
+    assert [hold.requirement for hold in parse_policy(more, FILE).holds] == ["bean<2"]
 
 
 def test_missing_end_of_line_is_added() -> None:

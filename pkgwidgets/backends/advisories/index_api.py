@@ -83,6 +83,8 @@ def _read_entries(
     if not isinstance(entries, list):
         raise TypeError
     for entry in entries:
+        if not isinstance(entry, Mapping):
+            raise TypeError
         record = _as_record(entry)
         fixes = (osv.read_version(text) for text in entry.get("fixed_in") or ())
         project = AffectedProject(

@@ -16,12 +16,14 @@ from pkgwidgets.core.advisories import Advisory, Effect
 from pkgwidgets.core.advisory_sources import AdvisoryAnswer, AdvisoryResult
 from pkgwidgets.core.errors import AdvisoriesUnavailable
 from pkgwidgets.core.interfaces import Report, no_report
+from pkgwidgets.core.text import count_noun
 
 _MAX_RECORD_BYTES = 8 << 20
 _MAX_BYTES = 2 << 30
 _MAX_RECORDS = 500_000
 
-_Index = tuple[dict[NormalizedName, list[Advisory]], datetime]
+_Index = tuple[dict[NormalizedName, list[Advisory]], datetime, str]
+"""The advisories, the time of the newest one, and why some may be missing."""
 
 
 class RecordFiles:
@@ -43,7 +45,7 @@ class RecordFiles:
     ) -> Mapping[NormalizedName, AdvisoryResult]:
         """Answer from the files, which are read again if they changed; see `AdvisorySource`."""
         try:
-            index, as_of = self._index()
+            index, as_of, doubt = self._index()
         # zipfile raises the last two for encrypted members and unknown compressions.
         except (OSError, zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
             reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
@@ -57,6 +59,7 @@ class RecordFiles:
                     if version is None or advisory.effect(name, version) is not Effect.NOT_AFFECTED
                 ),
                 as_of=as_of,
+                stale_reason=doubt,
             )
             for name, version in projects.items()
         }
@@ -72,41 +75,60 @@ class RecordFiles:
         return [(path, path.stat().st_mtime_ns, path.stat().st_size) for path in paths]
 
     def _read(self) -> _Index:
+        records, unreadable = _records(self._path)
         index: dict[NormalizedName, list[Advisory]] = {}
-        newest: datetime | None = None
-        total = count = 0
-        for text in _texts(self._path):
-            total, count = total + len(text), count + 1
-            if total > _MAX_BYTES or count > _MAX_RECORDS:
-                raise OSError(None, "it holds more than 2 GiB or 500,000 records")
-            advisory = _advisory(text)
-            if advisory is None:
-                continue
-            if advisory.modified is not None and (newest is None or advisory.modified > newest):
-                newest = advisory.modified
+        for advisory in records:
             for name in {part.name for part in advisory.affected}:
                 index.setdefault(name, []).append(advisory)
-        if not count:
-            raise OSError(None, "it holds no .json file")
-        return index, newest or datetime.fromtimestamp(self._path.stat().st_mtime, UTC)
+        now = datetime.now(UTC)
+        # One from the future would keep old data new for ever.
+        times = [found.modified for found in records if found.modified and found.modified <= now]
+        as_of = max(times, default=None) or datetime.fromtimestamp(self._path.stat().st_mtime, UTC)
+        files = count_noun(unreadable, "file")
+        return index, as_of, f"{files} of {self.address} cannot be read" if unreadable else ""
+
+
+def _records(path: Path) -> tuple[list[Advisory], int]:
+    """Return the records, and the number of files that cannot be read; raise OSError for none."""
+    records, total, unreadable, count = list[Advisory](), 0, 0, 0
+    for text in _texts(path):
+        total, count = total + len(text), count + 1
+        if total > _MAX_BYTES or count > _MAX_RECORDS:
+            raise OSError(None, "it holds more than 2 GiB or 500,000 records")
+        try:
+            advisory = _advisory(text)
+        except (ValueError, RecursionError):
+            unreadable += 1
+        else:
+            records += [advisory] if advisory is not None else []
+    if not records:
+        reason = "none of its .json files is a record" if count else "it holds no .json file"
+        raise OSError(None, reason)
+    return records, unreadable
 
 
 def _texts(path: Path) -> Iterator[bytes]:
+    """Yield the text of each file; that of one which is too large is empty."""
     if path.is_dir():
         for file in sorted(path.rglob("*.json")):
-            if file.stat().st_size <= _MAX_RECORD_BYTES:
-                yield file.read_bytes()
+            yield file.read_bytes() if file.stat().st_size <= _MAX_RECORD_BYTES else b""
         return
     with zipfile.ZipFile(path) as archive:
         for member in archive.infolist():
-            if member.filename.endswith(".json") and member.file_size <= _MAX_RECORD_BYTES:
-                with archive.open(member) as opened:
-                    yield opened.read(_MAX_RECORD_BYTES)
+            if not member.filename.endswith(".json"):
+                continue
+            if member.file_size > _MAX_RECORD_BYTES:
+                yield b""
+                continue
+            with archive.open(member) as opened:
+                yield opened.read(_MAX_RECORD_BYTES)
 
 
 def _advisory(text: bytes) -> Advisory | None:
-    """Return the advisory of a file; None if the file is no record."""
-    try:
-        return osv.read_record(json.loads(text))
-    except (ValueError, RecursionError):
-        return None
+    """Return the advisory of a file; None if the file is about something else, without an id.
+
+    Raises ValueError or RecursionError if it cannot be read.
+    """
+    value = json.loads(text)
+    is_record = not isinstance(value, Mapping) or "id" in value
+    return osv.read_record(value) if is_record else None
