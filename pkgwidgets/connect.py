@@ -33,8 +33,10 @@ if TYPE_CHECKING:
     from pkgwidgets.backends.environment.record_files import RecordFiles
     from pkgwidgets.backends.history.cluster_records import ClusterRecordFiles
     from pkgwidgets.backends.history.permits import FolderPermits
+    from pkgwidgets.backends.index.core_metadata import IndexCoreMetadata
     from pkgwidgets.backends.index.last_check import FileLastCheck
     from pkgwidgets.backends.index.multi import MultiIndex
+    from pkgwidgets.backends.index.project_names import IndexProjectNames
     from pkgwidgets.backends.index.provenance import IndexProvenance
     from pkgwidgets.backends.installer.lock_sources import UvLockSources
     from pkgwidgets.backends.installer.uv import UvInstaller
@@ -401,6 +403,16 @@ def _backend(
 
         return IndexProvenance(sources)
 
+    def project_names() -> IndexProjectNames:
+        from pkgwidgets.backends.index.project_names import IndexProjectNames
+
+        return IndexProjectNames(sources)
+
+    def summaries() -> IndexCoreMetadata:
+        from pkgwidgets.backends.index.core_metadata import IndexCoreMetadata
+
+        return IndexCoreMetadata(sources)
+
     def lock_sources() -> UvLockSources:
         from pkgwidgets.backends.installer.lock_sources import UvLockSources
 
@@ -452,6 +464,8 @@ def _backend(
         provenance=deferred(provenance),
         lock_sources=deferred(lock_sources),
         copies=deferred(copies),
+        project_names=deferred(project_names),
+        summaries=deferred(summaries),
     )
 
 

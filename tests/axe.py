@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
-import tarfile
 from pathlib import Path
 from typing import Any
 
+import npm_package
 from playwright.sync_api import Page
 
 _RUN = """() => axe.run('section.pkgw', { resultTypes: ['violations'] }).then(
@@ -16,15 +15,7 @@ _RUN = """() => axe.run('section.pkgw', { resultTypes: ['violations'] }).then(
 
 def source(folder: Path) -> str:
     """Fetch axe-core into a folder, and return its source."""
-    pack = ["npm", "pack", "--silent", "axe-core@4"]
-    done = subprocess.run(
-        pack, cwd=folder, capture_output=True, text=True, check=False, timeout=120
-    )
-    assert done.returncode == 0, done.stderr
-    with tarfile.open(folder / done.stdout.strip()) as packed:
-        file = packed.extractfile("package/axe.min.js")
-        assert file is not None
-        return file.read().decode()
+    return npm_package.read(folder, "axe-core@4", "axe.min.js")
 
 
 def findings(page: Page, axe: str) -> Any:

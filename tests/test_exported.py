@@ -31,6 +31,7 @@ SERVICE = {
     "dismiss_note": "name",
     "get_packages": "check_updates=False, *, report=None",
     "get_dependencies": "name",
+    "get_summary": "name, *, report=None",
     "history": "",
     "hold": "name, versions=None, *, reason='', until=None",
     "holds": "",

@@ -28,9 +28,11 @@ from .lock import Lock, LockedFile, LockedSource
 from .plans import Plan
 from .policy import NO_POLICY, Policy
 from .preparations import Preparations
+from .project_names import NO_PROJECT_NAMES, ProjectNames
 from .projects import OwningProject, no_project
 from .provenance import NO_PROVENANCE, ProvenanceSource
 from .releases import Release
+from .summaries import NO_SUMMARIES, SummarySource
 from .transactions import Transaction
 
 _VERSIONED_NAME = re.compile(r"(?<![\w.-])([a-z0-9]+(?:-[a-z0-9]+)*)(?:\[[^\]]*\])?[<>=!~]")
@@ -686,3 +688,7 @@ class Backend:
     """Addresses of files and direct URLs, for locks."""
     copies: EnvironmentCopies = NO_COPIES
     """This user's copies of environments."""
+    project_names: ProjectNames = NO_PROJECT_NAMES
+    """The names of all projects on the indexes, for suggestions."""
+    summaries: SummarySource = NO_SUMMARIES
+    """What a project that is not installed is, in its own words."""

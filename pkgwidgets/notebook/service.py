@@ -42,6 +42,7 @@ from pkgwidgets.operations import (
     recovery,
     restore,
     suggestions,
+    summaries,
 )
 from pkgwidgets.operations import export as export_operation
 from pkgwidgets.operations import transactions as operations
@@ -652,13 +653,33 @@ class PackageService:
         """Return names of projects that begin with a text, for a form that installs.
 
         First those whose modules this notebook imports and lacks, then names seen before: what is
-        installed, and what the history changed. The index is not asked.
+        installed, and what the history changed. Then follow the names that the indexes list, if
+        they do (PEP 691). If no name begins with the text, the result is names that are near.
+
+        The list of an index is fetched when it is older than a day, within 10 s; without a text it
+        is not.
 
         >>> service.suggest_projects("rain")
         ('raintable',)
+        >>> service.suggest_projects("sedshelf")
+        ('seedshelf',)
         """
-        known = (*missing_projects(), *suggestions.seen_names(self._backend))
-        return suggestions.matching(text, known)[:limit]
+        missing = missing_projects()
+        return suggestions.suggest(self._backend, text, first=missing, limit=limit)
+
+    def get_summary(self, name: str, *, report: Report | None = None) -> str:
+        """Return what a project is, in its own words, before it is installed.
+
+        It is the summary of the latest suitable release, read from the metadata file next to its
+        wheel (PEP 658, 714). It is "" if the index has no such file, or does not send it. The text
+        is one line of at most 300 characters. Raises `ProjectNotFound`, `IndexUnavailable`, and
+        `InvalidRequest` for an invalid name.
+
+        >>> service.get_summary("raintable")
+        'Rain by day, in a small table.'
+        """
+        with reporting(report) as progress:
+            return summaries.find_summary(self._backend, name, progress)
 
     def plan_uninstall(self, names: str | Iterable[str]) -> Plan:
         """Plan to uninstall packages. Nothing is changed.

@@ -20,6 +20,7 @@ from pkgwidgets.core.packages import PackageDependencies, PackageInfo
 from pkgwidgets.core.releases import Release, ReleaseList
 
 from .package_rows import PackageRowBuilder
+from .suggestions import add_near_names
 
 _CHECKED_ORIGINS = frozenset({Origin.INDEX, Origin.CONDA, Origin.SYSTEM})
 """The origins for which the index is asked; the others have no releases there."""
@@ -156,7 +157,9 @@ def list_releases(backend: Backend, name: str, report: Report = no_report) -> tu
     Raises `ProjectNotFound`, `IndexUnavailable`, and `InvalidRequest` for an invalid name.
     """
     project = checked_name(name)
-    answer = backend.index.releases_of(IndexQuery((project,)), report)[project]
+    answers = backend.index.releases_of(IndexQuery((project,)), report)
+    add_near_names(backend, answers)
+    answer = answers[project]
     if isinstance(answer, PkgwidgetsError):
         raise answer
     interpreter = backend.environment.interpreter

@@ -16,10 +16,8 @@ from pkgwidgets.core.errors import (
     InvalidRequest,
     PkgwidgetsError,
     PlanImpossible,
-    ProjectNotFound,
 )
 from pkgwidgets.core.history import committed, find_transaction, undoable
-from pkgwidgets.core.import_names import near_names
 from pkgwidgets.core.index_query import IndexQuery
 from pkgwidgets.core.interfaces import Backend, Report, no_report
 from pkgwidgets.core.names import checked_names, checked_requirements
@@ -46,7 +44,7 @@ from .publishers import publisher_notes
 from .release_ages import ReleaseAges, index_notes
 from .requested_releases import check_requested, installed_notes
 from .resolutions import Resolutions
-from .snapshot import EnvironmentSnapshot, ProjectResults
+from .snapshot import EnvironmentSnapshot
 from .upgrade_resolver import UpgradeResolver
 from .upgrade_targets import UpgradeTargets
 
@@ -187,7 +185,7 @@ def plan_install(
     names = dict.fromkeys(canonicalize_name(requirement.name) for requirement in parsed.values())
     snapshot = EnvironmentSnapshot.of(backend)
     answers = backend.index.releases_of(IndexQuery(tuple(names)), report)
-    _suggest_near_names(snapshot, answers)
+    suggestions.add_near_names(backend, answers)
     raise_first_error(answers)
     check_requested(snapshot, parsed.values(), answers)
     ages = ReleaseAges.of(backend, exempt)
@@ -230,13 +228,6 @@ def plan_install(
         if proposal.changes
         else installed_notes(snapshot, names),
     )
-
-
-def _suggest_near_names(snapshot: EnvironmentSnapshot, answers: ProjectResults) -> None:
-    """Add to the errors of missing projects the known names that are near."""
-    for answer in answers.values():
-        if isinstance(answer, ProjectNotFound):
-            answer.near = near_names(answer.id, suggestions.seen_names(snapshot.backend))
 
 
 def _dependencies(

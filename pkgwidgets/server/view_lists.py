@@ -21,6 +21,7 @@ from pkgwidgets.operations import (
     publishers,
     recovery,
     suggestions,
+    summaries,
     undo,
     unlocking,
 )
@@ -44,7 +45,8 @@ from . import progress
 
 _Fields = Mapping[str, Any]
 MAX_SUGGESTIONS = 500
-"""Names that the form offers while typing."""
+"""Names that the form offers before anything is typed."""
+_MAX_TYPED_SUGGESTIONS = 50
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -146,17 +148,20 @@ def row_publisher(backend: Backend, name: str) -> _Fields:
 
 
 def install_preview(backend: Backend, typed: str) -> _Fields:
-    """Return what an installation of a typed requirement would bring, as a line; "" if unknown."""
-    text = ""
+    """Return what a typed requirement is and would bring, as two lines; "" if unknown."""
+    text = summary = ""
     with suppress(PkgwidgetsError):  # the plan tells the reason
-        if _find_checked(backend, project_name(typed)) is None:
+        name = project_name(typed)
+        if _find_checked(backend, name) is None:
+            summary = summaries.find_summary(backend, name)
             text = preview_text(planning.plan_install(backend, strip_command(typed)))
-    return {"brings": text}
+    return {"brings": text, "summary": summary}
 
 
-def list_suggestions(backend: Backend) -> _Fields:
-    """Return names that the form offers while typing."""
-    return {"names": suggestions.seen_names(backend)[:MAX_SUGGESTIONS]}
+def list_suggestions(backend: Backend, typed: str = "") -> _Fields:
+    """Return names that the form offers while typing; without a text, names seen before."""
+    limit = _MAX_TYPED_SUGGESTIONS if typed.strip() else MAX_SUGGESTIONS
+    return {"names": suggestions.suggest(backend, typed, limit=limit)}
 
 
 def list_offers(backend: Backend) -> _Fields:

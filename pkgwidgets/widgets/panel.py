@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -11,17 +10,17 @@ import ipywidgets
 from pkgwidgets.core.errors import PkgwidgetsError
 from pkgwidgets.core.history import find_transaction
 from pkgwidgets.core.lock import Export
-from pkgwidgets.core.typed_requirement import project_name, strip_command
+from pkgwidgets.core.typed_requirement import strip_command
 from pkgwidgets.notebook.service import PackageService
 from pkgwidgets.presentation import package_table_html
 from pkgwidgets.presentation.hints import Face, render
-from pkgwidgets.presentation.install_preview import install_preview
 
 from . import panel_request
 from .connection import PanelConnection
 from .dock import command_registry_id, dock
 from .environment_watcher import EnvironmentWatcher
 from .history_view import HistoryView
+from .install_controller import InstallController
 from .install_form import InstallForm
 from .list_controller import ListController
 from .marimo_display import stack_parts
@@ -31,9 +30,7 @@ from .plan_controller import PlanController
 from .plan_view import PlanView
 from .progress_view import ProgressView
 from .row_details import RowDetailsLoader
-
-_MAX_SUGGESTIONS = 500
-"""Names that the form offers while typing."""
+from .static_copy import StaticCopy
 
 
 class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is untyped
@@ -65,6 +62,9 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
         )
         self.table = self._list_controller.table
         self.form = InstallForm(once(self._on_form), **options)
+        self._install_controller = InstallController(
+            self.service, self.form, self._list_controller.tasks, self._list_controller.find
+        )
         self.plan_view = PlanView(once(self._on_plan), **options)
         self.task_view = ProgressView(once(self._on_task), **options)
         self.history_view = HistoryView(once(self._on_history), **options)
@@ -72,6 +72,7 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
             self.connection.add_part(name, partial(_receive, part))
         self._details_loader = RowDetailsLoader(self.service, self.table)
         self._offers = OfferFinder(self.service, self.table)
+        self._static_copy = StaticCopy(self._static_html)
         self._plan_controller = PlanController(
             self.service,
             self.plan_view,
@@ -99,7 +100,7 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
         """
         plans = self._plan_controller
         jobs = (plans.tasks, self._list_controller.tasks, self._details_loader, plans.checks)
-        return all(job.wait(timeout) for job in (*jobs, self._offers))
+        return all(job.wait(timeout) for job in (*jobs, self._offers, self._install_controller))
 
     def dock(self) -> None:
         """Open the panel beside the notebook, in JupyterLab with ipylab; else print how to."""
@@ -130,15 +131,21 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
     def __repr__(self) -> str:
         return f"PackagePanel({self._list_controller})"
 
+    def _ipython_display_(self, **options: Any) -> None:
+        """Display the panel, and the list as static HTML for pages without a kernel."""
+        self._static_copy.display_below(self._repr_mimebundle_(**options))
+
     def _repr_mimebundle_(self, **options: Any) -> dict[str, str]:
         """Add static HTML, for front ends and pages without widgets."""
         bundle: dict[str, str] = super()._repr_mimebundle_(**options) or {}
+        return {**bundle, "text/html": self._static_html()}
+
+    def _static_html(self) -> str:
         controller = self._list_controller
         # Before it is displayed, the panel has not asked the index.
         is_checked = bool(self.table.header.get("checked"))
         infos = controller.infos if is_checked else self.service.values.last_check()
-        html = package_table_html.package_table_html(controller.environment_text, infos)
-        return {**bundle, "text/html": html}
+        return package_table_html.package_table_html(controller.environment_text, infos)
 
     def _display_(self) -> Any:
         """Show the panel in marimo, which calls this; no other front end does."""
@@ -178,7 +185,7 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
             case {"type": "uninstall", "names": [str(name)]}:
                 self._plan(panel_request.uninstall(self.service, [name]))
             case {"type": "install"}:
-                self.form.begin(self.service.suggest_projects(limit=_MAX_SUGGESTIONS))
+                self._install_controller.open()
             case {"type": "history"}:
                 self._show_history()
 
@@ -187,7 +194,9 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
             case {"type": "close"}:
                 self.form.close_view()
             case {"type": "releases", "name": str(name)}:
-                self._list_releases(name)
+                self._install_controller.list_releases(name)
+            case {"type": "suggest", "text": str(text)}:
+                self._install_controller.suggest(text)
             case {"type": "uninstall", "name": str(name)}:
                 self.form.close_view()
                 self._plan(panel_request.uninstall(self.service, [name]))
@@ -274,23 +283,6 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
         self.form.fail(error)
         self.plan_view.close_view()
 
-    def _list_releases(self, name: str) -> None:
-        project, tasks = project_name(name), self._list_controller.tasks
-        self.form.show_busy(name)
-
-        def work() -> None:
-            releases = self.service.list_releases(project, report=tasks.raise_if_cancelled)
-            installed = self._list_controller.find(project)
-            self.form.show(name, releases, installed)
-            if installed is None:
-                with suppress(PkgwidgetsError):  # the plan tells the reason
-                    text = strip_command(name)
-                    plan = self.service.plan_install(text, report=tasks.raise_if_cancelled)
-                    self.form.show_preview(name, install_preview(plan))
-
-        tasks.cancel()
-        tasks.start(work, self.form.fail)
-
     def _load_details(self, name: str) -> None:
         info = self._list_controller.find(name)
         if info is not None:
@@ -309,6 +301,7 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
         self._list_controller.show_changing(title)
 
     def _on_listed(self) -> None:
+        self._static_copy.update()
         self._offers.begin()
         self._refresh_history()
 

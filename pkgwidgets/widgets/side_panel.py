@@ -34,4 +34,5 @@ def show() -> None:
     with _lock:
         if not _panels or _panels[0].comm is None:  # it was closed
             _panels[:] = [PackagePanel()]
-    display(_panels[0])  # type: ignore[no-untyped-call]
+    # Not its static copy, which is for notebooks that are saved.
+    display(_panels[0]._repr_mimebundle_(), raw=True)  # type: ignore[no-untyped-call]

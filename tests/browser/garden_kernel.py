@@ -39,12 +39,13 @@ def write_garden_notebook(
     *cells: str,
     has_pkgwidgets: bool = True,
     without: Collection[str] = (),
+    kernel: str = "",
 ) -> None:
     """Write a notebook whose kernel runs in the garden and has its index.
 
-    The libraries in `without` are not on its path.
+    The libraries in `without` are not on its path. `kernel` is the name of its specification.
     """
-    kernel = "garden" if has_pkgwidgets else "bare-garden"
+    kernel = kernel or ("garden" if has_pkgwidgets else "bare-garden")
     place = lab.folder.parent / f"borrowed-by-{kernel}"
     borrowed = borrow_libraries(place, has_pkgwidgets=has_pkgwidgets, without=without)
     spec = {

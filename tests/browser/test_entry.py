@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
+import uv
 from browser import garden_kernel
 from browser.side_bar import SideBar
 from jupyterlab_server import Lab, serve_front_end, take_picture
 from playwright.sync_api import Browser, TimeoutError, expect
 
-from pkgwidgets import demo
+from pkgwidgets import PackageService, demo
 from pkgwidgets.demo import Demo
 
 pytestmark = pytest.mark.slow
@@ -19,6 +21,13 @@ pytestmark = pytest.mark.slow
 LOOP = "import time\nwhile True:\n    time.sleep(0.1)"
 PALETTE = "apputils:activate-command-palette"
 NAME = "entry.ipynb"
+CHANGE_KERNEL = """(name) => {
+  const { sessionContext } = window.jupyterapp.shell.currentWidget;
+  return sessionContext.changeKernel({ name }).then(() => null);
+}"""
+LOADED = """() => performance.getEntriesByType("resource")
+  .filter(({ name }) => name.includes("/extensions/pkgwidgets/"))
+  .map(({ name, decodedBodySize }) => [name, decodedBodySize])"""
 
 
 @pytest.fixture(scope="module")
@@ -126,6 +135,9 @@ def test_palette_and_menu_open_the_panel(notebook: SideBar, front_end: Lab) -> N
     item = notebook.page.locator(".lm-Menu-item[data-command='pkgwidgets:open']")
     expect(item).to_have_text("Packages…")
     take_picture(notebook.page, f"menu-{front_end.app}")
+    notebook.page.keyboard.press("Escape")
+    notebook.wait_until_checked()
+    notebook.upgrade_and_undo(f"palette-{front_end.app}")
 
 
 def test_panel_opens_and_changes_packages_while_a_cell_runs(
@@ -174,3 +186,34 @@ def test_kernel_without_pkgwidgets_is_served_over_rest(
     notebook.upgrade_and_undo(f"bare-{front_end.app}")
     notebook.close()
     front_end.end_kernels()
+
+
+def test_side_bar_follows_to_a_kernel_of_another_environment(
+    notebook: SideBar, front_end: Lab, garden: Demo
+) -> None:
+    notebook.open()
+    notebook.wait_until_checked()
+    with demo.start() as other:
+        uninstall = [uv.find_uv_bin(), "pip", "uninstall", "--quiet", "--python", str(other.python)]
+        subprocess.run([*uninstall, "coldframe"], check=True)
+        garden_kernel.write_garden_notebook(
+            front_end, other, "other.ipynb", "1 + 1", has_pkgwidgets=False, kernel="other-garden"
+        )
+        notebook.page.evaluate(CHANGE_KERNEL, "other-garden")
+        expect(notebook.row("coldframe")).to_have_count(0)
+        notebook.wait_until_checked()
+        notebook.upgrade_and_undo(f"other-{front_end.app}")
+        service = PackageService(other.python, index_url=other.index_url)
+        assert [len(entry.changes) for entry in service.values.history()] == [1, 1]
+        notebook.page.evaluate(CHANGE_KERNEL, "garden")
+        expect(notebook.row("coldframe")).to_have_count(1)
+
+
+def test_script_that_every_page_loads_is_small(notebook: SideBar) -> None:
+    notebook.page.evaluate("() => window.jupyterapp.restored.then(() => null)")
+    notebook.page.wait_for_timeout(2_000)
+    loaded = notebook.page.evaluate(LOADED)
+    names = {url.rpartition("/")[2].partition("?")[0] for url, _ in loaded}
+    assert {"remoteEntry.js", "plugin.js"} <= names
+    assert not any("/views/" in url for url, _ in loaded)
+    assert sum(size for _, size in loaded) <= 15_000

@@ -19,6 +19,7 @@ from pkgwidgets.demo import Demo
 pytestmark = pytest.mark.slow
 
 OLDEST = "jupyterlab==4.2.0"
+NAME = "oldest.ipynb"
 
 
 @pytest.fixture(scope="module")
@@ -45,14 +46,45 @@ def oldest(garden: Demo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[L
 def test_check_plan_apply_and_undo_work_in_the_oldest_jupyterlab(
     oldest: Lab, garden: Demo, chromium: Browser, has_pkgwidgets: bool
 ) -> None:
-    name = "oldest.ipynb"
     garden_kernel.write_garden_notebook(
-        oldest, garden, name, "1 + 1", has_pkgwidgets=has_pkgwidgets
+        oldest, garden, NAME, "1 + 1", has_pkgwidgets=has_pkgwidgets
     )
-    notebook = SideBar(chromium, oldest, name)
+    notebook = SideBar(chromium, oldest, NAME)
     expect(notebook.opener).to_have_text("Packages")
     notebook.open()
     notebook.wait_until_checked()
     notebook.upgrade_and_undo(f"oldest-{has_pkgwidgets}")
+    notebook.close()
+    oldest.end_kernels()
+
+
+def test_kernel_in_an_endless_loop_is_served_in_the_oldest_jupyterlab(
+    oldest: Lab, garden: Demo, chromium: Browser
+) -> None:
+    garden_kernel.write_garden_notebook(oldest, garden, NAME, "while True:\n    pass")
+    notebook = SideBar(chromium, oldest, NAME)
+    notebook.run(0)
+    prompt = notebook.page.locator(".jp-Notebook .jp-InputPrompt").first
+    expect(prompt).to_have_text("[*]:")
+    notebook.execute("pkgwidgets:open")
+    notebook.wait_until_checked()
+    notebook.upgrade_and_undo("oldest-busy")
+    expect(prompt).to_have_text("[*]:")
+    notebook.close()
+    oldest.end_kernels()
+
+
+def test_killed_kernel_leaves_a_panel_that_works_in_the_oldest_jupyterlab(
+    oldest: Lab, garden: Demo, chromium: Browser
+) -> None:
+    kill = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
+    garden_kernel.write_garden_notebook(oldest, garden, NAME, kill)
+    notebook = SideBar(chromium, oldest, NAME)
+    notebook.open()
+    notebook.wait_until_checked()
+    notebook.run(0)
+    notebook.page.get_by_role("button", name="Ok", exact=True).click()
+    notebook.wait_until_checked()
+    notebook.upgrade_and_undo("oldest-killed")
     notebook.close()
     oldest.end_kernels()

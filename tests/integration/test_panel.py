@@ -100,6 +100,37 @@ def test_mime_bundle_contains_an_html_table(panel: PackagePanel) -> None:
     assert "<td>allotboard</td><td>1.40.0</td>" in bundle["text/html"]
 
 
+def test_display_has_the_list_as_an_output_of_its_own_which_is_kept_current(
+    panel: PackagePanel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[tuple[dict[str, Any], dict[str, Any]]] = []
+    monkeypatch.setattr("IPython.display.display", lambda data, **how: shown.append((data, how)))
+    panel._ipython_display_()
+    (live, _), (copy, how) = shown
+    assert set(live) == {"application/vnd.jupyter.widget-view+json", "text/plain"}
+    assert "<td>seedshelf</td><td>1.4.1</td><td></td>" in copy["text/html"]
+    assert how["update"] is False
+    click(panel.table, type="check")
+    assert panel.wait(60)
+    changed, later = shown[-1]
+    assert "<td>seedshelf</td><td>1.4.1</td><td>1.4.2</td>" in changed["text/html"]
+    assert (later["update"], later["display_id"]) == (True, how["display_id"])
+    count = len(shown)
+    click(panel.table, type="check")
+    assert panel.wait(60)
+    assert len(shown) == count
+
+
+def test_panel_that_is_not_displayed_sends_no_copy(
+    panel: PackagePanel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[Any] = []
+    monkeypatch.setattr("IPython.display.display", lambda *data, **how: shown.append(data))
+    click(panel.table, type="check")
+    assert panel.wait(60)
+    assert shown == []
+
+
 def test_html_table_has_the_last_check_though_the_panel_was_not_displayed(
     service: PackageService, garden: Demo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -383,7 +414,13 @@ def test_install_form_shows_errors_and_stays_open(panel: PackagePanel) -> None:
 
 def test_install_form_installs_a_new_package(panel: PackagePanel, garden: Demo) -> None:
     pod = BuiltWheel(name="pod", version="2.0", files={"pod.py": ""})
-    pea = BuiltWheel(name="pea", version="1.0", files={"pea.py": ""}, requires=("pod",))
+    pea = BuiltWheel(
+        name="pea",
+        version="1.0",
+        files={"pea.py": ""},
+        requires=("pod",),
+        summary="Peas in pods",
+    )
     garden.index.publish(pod, pea)
     click(panel.table, type="install")
     click(panel.form, type="releases", name="pip install pea")
@@ -392,12 +429,34 @@ def test_install_form_installs_a_new_package(panel: PackagePanel, garden: Demo) 
     brings = panel.form.form["brings"]
     assert brings.startswith("Would bring 2 new (pea, pod) · ")
     assert brings.endswith(" to fetch")
+    assert panel.form.form["summary"] == "Peas in pods"
     click(panel.form, type="plan", name="pip install pea", version="")
     assert changes(panel) == [("pea", "", "1.0"), ("pod", "", "2.0")]
     assert not panel.form.is_open
     click(panel.plan_view, type="apply", id=panel.plan_view.plan["id"])
     assert panel.wait(60)
     assert installed(panel)["pea"] == "1.0"
+
+
+def test_install_form_offers_names_of_the_index_while_typing(
+    panel: PackagePanel, garden: Demo
+) -> None:
+    garden.index.publish(BuiltWheel(name="seedbox", version="1.0", files={}))
+    click(panel.table, type="install")
+    assert "seedshelf" in panel.form.form["suggestions"]
+    assert garden.index.requests == []
+    for text in ("s", "se", "seedb"):
+        click(panel.form, type="suggest", text=text)
+    assert panel.wait(60)
+    assert panel.form.form["suggestions"] == ["seedbox"]
+    assert garden.index.requests == ["/simple/"]
+    click(panel.form, type="suggest", text="")
+    assert panel.wait(60)
+    assert "seedshelf" in panel.form.form["suggestions"]
+    click(panel.form, type="close")
+    click(panel.form, type="suggest", text="seed")
+    assert panel.wait(60)
+    assert not panel.form.is_open
 
 
 @pytest.fixture

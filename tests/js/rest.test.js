@@ -301,7 +301,7 @@ test("the form offers the names that the server knows, and says what an installa
   const answers = {
     "GET suggestions": () => json({ success: true, names: ["pea", "pod"] }),
     "GET versions": () => json({ success: true, installed: "", versions: [{ version: "2" }] }),
-    "GET install-preview": () => json({ success: true, brings: "Would bring 1 new (pea)" }),
+    "GET install-preview": () => json({ success: true, brings: "Would bring 1 new (pea)", summary: "Peas" }),
   };
   const { plan, server } = openPlan(answers);
   const model = createViewModel({ form: {} });
@@ -311,6 +311,27 @@ test("the form offers the names that the server knows, and says what an installa
   form.answer({ type: "releases", name: "pea" });
   await turns();
   assert.equal(model.get("form").brings, "Would bring 1 new (pea)");
+  assert.equal(model.get("form").summary, "Peas");
+});
+
+test("while one list of names is being fetched, only the last text that was typed waits", async () => {
+  const waiting = [];
+  const answers = {
+    "GET suggestions": ({ search }) => new Promise((resolve) => waiting.push(() => resolve(json({ success: true, names: [search] })))),
+  };
+  const { plan, server } = openPlan(answers);
+  const model = createViewModel({ form: {} });
+  const form = formSide(server, model, plan.plan);
+  form.open();
+  for (const text of ["p", "pe", "pea"]) form.answer({ type: "suggest", text });
+  await turns();
+  assert.equal(waiting.length, 1);
+  waiting[0]();
+  await turns();
+  assert.equal(waiting.length, 2);
+  waiting[1]();
+  await turns();
+  assert.deepEqual([waiting.length, model.get("form").suggestions], [2, ["?text=pea"]]);
 });
 
 const stream = (...events) => new Response(events.map(({ type, data }) => `event: ${type}\ndata: ${JSON.stringify(data)}\n\n`).join(""));

@@ -138,15 +138,20 @@ async def test_name_with_a_requirement_around_it_finds_its_versions(ask: Ask) ->
 async def test_form_offers_names_and_says_what_an_installation_would_bring(
     ask: Ask, default_garden: Demo
 ) -> None:
-    pea = BuiltWheel(name="pea", version="1.0", files={"pea.py": ""})
+    pea = BuiltWheel(name="pea", version="1.0", files={"pea.py": ""}, summary="Peas in pods")
     default_garden.index.publish(pea)
     names = (await ask("GET", "views/suggestions")).json["names"]
     assert {"seedshelf", "raintable"} <= {*names}
-    brings = (await ask("GET", "views/install-preview?name=pip%20install%20pea")).json["brings"]
+    assert default_garden.index.requests == []
+    assert (await ask("GET", "views/suggestions?text=pe")).json["names"] == ["pea"]
+    preview = (await ask("GET", "views/install-preview?name=pip%20install%20pea")).json
+    brings = preview["brings"]
+    assert preview["summary"] == "Peas in pods"
     assert brings.startswith("Would bring 1 new (pea) · ")
     for name in ("seedshelf", "nothing-there"):
         answer = await ask("GET", f"views/install-preview?name={name}")
         assert (answer.status, answer.json["brings"]) == (200, "")
+        assert answer.json["summary"] == ""
 
 
 async def test_plan_is_shown_applied_and_undone(

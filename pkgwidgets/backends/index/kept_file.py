@@ -1,4 +1,4 @@
-"""Small files in this user's cache, each with a digest of its text."""
+"""Small files in this user's cache, replaced in one step."""
 
 from __future__ import annotations
 
@@ -33,7 +33,11 @@ def write(path: Path, head: str, body: str) -> None:
 
     `head` has no line break. Raises OSError or ValueError, and then the old file is unchanged.
     """
-    data = f"{digest(head + body)}\n{head}\n{body}".encode()
+    replace_file(path, f"{digest(head + body)}\n{head}\n{body}".encode())
+
+
+def replace_file(path: Path, data: bytes) -> None:
+    """Replace a file by these bytes; as `write`, without a digest. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     descriptor, temporary = tempfile.mkstemp(dir=path.parent)
     try:
@@ -49,3 +53,8 @@ def write(path: Path, head: str, body: str) -> None:
     )
     for kept in newest_first[_MAX_FILES:]:
         kept.unlink()
+
+
+def confirm_file(path: Path) -> None:
+    """Record that a file was confirmed now; raises OSError."""
+    os.utime(path)

@@ -163,13 +163,13 @@ class VersionsHandler(ViewHandler):
 
 
 class InstallPreviewHandler(ViewHandler):
-    """`GET views/install-preview`: what an installation would bring."""
+    """`GET views/install-preview`: what an installation is and would bring."""
 
     arguments = frozenset({"name"})
 
     @requires_read
     async def get(self) -> None:
-        """Answer a line about it; the name may be a typed requirement."""
+        """Answer two lines about it; the name may be a typed requirement."""
         name = self.query_argument("name")
         if name is None:
             raise InvalidRequest("name", None, "the name of a project is missing")
@@ -179,10 +179,13 @@ class InstallPreviewHandler(ViewHandler):
 class SuggestionsHandler(ViewHandler):
     """`GET views/suggestions`: names for the form that installs."""
 
+    arguments = frozenset({"text"})
+
     @requires_read
     async def get(self) -> None:
-        """Answer names that this environment has or had."""
-        await self.answer(view_lists.list_suggestions)
+        """Answer names that begin with a typed text, those seen before first."""
+        typed = self.query_argument("text") or ""
+        await self.answer(lambda backend: view_lists.list_suggestions(backend, typed))
 
 
 class PlansHandler(ViewHandler):

@@ -7,6 +7,7 @@ import { button, focusedIn, h, setText, versionText } from "./dom.js";
 import { LABELS } from "./labels.js";
 
 const NO_NAMES = [];
+const TYPING_MILLISECONDS = 200; // without a key, after which names are looked for
 
 const option = (choice) => h("option", { value: choice.version }, versionText(choice));
 
@@ -18,18 +19,19 @@ function render({ model: widget, el }) {
   const close = button("×", { className: "pkgw-quiet pkgw-close", ariaLabel: LABELS.close, onclick: sendClose });
   const name = h("input", {
     type: "text", className: "pkgw-input", placeholder: "Package name, e.g. polars or polars>=1", ariaLabel: "Package to install",
-    spellcheck: false, autocomplete: "off", autocapitalize: "none", onchange: requestReleases, oninput: clearVersions,
+    spellcheck: false, autocomplete: "off", autocapitalize: "none", onchange: requestReleases, oninput: onTyped,
   });
   const suggestions = h("datalist", { id: `pkgw-names-${Math.random().toString(36).slice(2)}` });
   name.setAttribute("list", suggestions.id); // a property of an input that cannot be assigned
   const version = h("select", { ariaLabel: "Version", className: "pkgw-select" });
   const plan = button(LABELS.preview, { className: "pkgw-main", onclick: sendPlan });
   const remove = button(LABELS.uninstall, { className: "pkgw-quiet", onclick: () => model.send({ type: "uninstall", name: form().name }) });
+  const summary = h("p", { className: "pkgw-brings pkgw-about" });
   const preview = h("p", { className: "pkgw-brings pkgw-dim", role: "status" });
   const error = h("p", { className: "pkgw-note pkgw-bad", role: "alert" });
   const root = h("section", { className: "pkgw", ariaLabel: "Install" },
     h("div", { className: "pkgw-row pkgw-head" }, title, status, close),
-    h("div", { className: "pkgw-row pkgw-form" }, name, suggestions, version, plan, remove), preview, error);
+    h("div", { className: "pkgw-row pkgw-form" }, name, suggestions, version, plan, remove), summary, preview, error);
   root.dataset.lmSuppressShortcuts = "true"; // JupyterLab handles shortcuts before the panel's listeners run
 
   let isOpen = false;
@@ -37,12 +39,14 @@ function render({ model: widget, el }) {
   let drawnVersions = ""; // the JSON from which the drop-down was drawn
   /** @type {HTMLElement | null} */
   let opener = null;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let typing;
 
   const form = () => model.get("form") ?? {};
   const focused = () => focusedIn(el);
 
   function show() {
-    const { name: projectName = "", installed = "", releases = null, busy = "", error: errorText = "", brings = "", suggestions: offered = NO_NAMES } = form();
+    const { name: projectName = "", installed = "", releases = null, busy = "", error: errorText = "", brings = "", summary: about = "", suggestions: offered = NO_NAMES } = form();
     const wasOpen = isOpen;
     isOpen = Boolean(form().open);
     if (!wasOpen && isOpen) opener = focused();
@@ -57,7 +61,9 @@ function render({ model: widget, el }) {
     drawVersions(projectName, releases);
     remove.hidden = !installedVersion;
     setText(error, errorText);
-    setText(preview, name.value.trim() === projectName.trim() ? brings : "");
+    const isSame = name.value.trim() === projectName.trim();
+    setText(summary, isSame ? about : "");
+    setText(preview, isSame ? brings : "");
     root.ariaBusy = String(Boolean(busy));
     settleFocus(wasOpen, hadFocus);
   }
@@ -80,10 +86,17 @@ function render({ model: widget, el }) {
     if (name.value.trim()) model.send({ type: "releases", name: name.value });
   }
 
+  function onTyped() {
+    clearVersions();
+    clearTimeout(typing);
+    typing = setTimeout(() => model.send({ type: "suggest", text: name.value }), TYPING_MILLISECONDS);
+  }
+
   function clearVersions() {
     version.value = "";
     version.disabled = true;
     remove.hidden = true;
+    setText(summary, "");
     setText(preview, "");
     setText(status, "");
   }
@@ -112,6 +125,7 @@ function render({ model: widget, el }) {
   show();
 
   return () => {
+    clearTimeout(typing);
     el.removeEventListener("keydown", onKey);
     model.off("change:form", show);
     el.classList.remove("pkgw-hidden");

@@ -82,19 +82,37 @@ export function formSide(server, model, plan) {
   const isOpen = () => Boolean(model.get("form").open);
   const update = (fields) => isOpen() && model.set("form", { ...model.get("form"), ...fields });
   const close = () => model.set("form", {});
+  /** @type {string | null} */
+  let asked = null; // the text whose names are being found, or the next one
 
   async function loadVersions(name) {
-    update({ name, busy: "loading versions…", error: "", releases: null, brings: "" });
+    update({ name, busy: "loading versions…", error: "", releases: null, brings: "", summary: "" });
     const isCurrent = () => model.get("form").name === name;
     try {
       const { installed, versions } = await server.get("versions", { name });
       if (isCurrent()) update({ busy: "", installed, releases: versions });
       if (installed) return;
-      const { brings } = await server.get("install-preview", { name });
-      if (isCurrent()) update({ brings });
+      const { brings, summary } = await server.get("install-preview", { name });
+      if (isCurrent()) update({ brings, summary });
     } catch (error) {
       if (isCurrent() && !server.isEnded()) update({ busy: "", error: asRefusal(error).message });
     }
+  }
+
+  // One request at a time: the first of a day waits for the list of the index. Then the last text counts.
+  async function suggest(text) {
+    if (asked !== null) {
+      asked = text;
+      return;
+    }
+    asked = text;
+    let sent;
+    do {
+      sent = asked;
+      const answer = await server.get("suggestions", { text: sent }).catch(() => null);
+      if (answer) update({ suggestions: answer.names });
+    } while (asked !== sent && !server.isEnded());
+    asked = null;
   }
 
   function planTyped(name, version) {
@@ -105,10 +123,10 @@ export function formSide(server, model, plan) {
   return {
     async open() {
       model.set("form", { open: true });
-      const answer = await server.get("suggestions").catch(() => null);
-      if (answer) update({ suggestions: answer.names });
+      await suggest("");
     },
-    answer({ type, name, version }) {
+    answer({ type, name, version, text }) {
+      if (type === "suggest") suggest(text);
       if (type === "close") close();
       if (type === "releases") loadVersions(name);
       if (type === "plan") planTyped(name, version);

@@ -51,6 +51,7 @@ function render({ model: widget, el }) {
   root.dataset.lmSuppressShortcuts = "true"; // JupyterLab handles shortcuts before the panel's listeners run
 
   const rows = new Map(); // id -> row
+  const sent = new Map(); // id -> row, without what this view adds
   const details = new Map(); // id -> the kernel's details of an open row
   const selected = new Set();
   const open = new Set();
@@ -84,6 +85,7 @@ function render({ model: widget, el }) {
 
   function replaceRows(sentRows, number) {
     rows.clear();
+    sent.clear();
     for (const sentRow of sentRows) storeRow(sentRow);
     for (const set of [open, selected]) for (const id of set) if (!rows.has(id)) set.delete(id);
     revision = number;
@@ -96,6 +98,7 @@ function render({ model: widget, el }) {
   function storeRow(sentRow) {
     const row = withMarks(completeRow(sentRow, model.get("labels") ?? {}));
     rows.set(row.id, row);
+    sent.set(row.id, sentRow);
     return row;
   }
 
@@ -118,6 +121,7 @@ function render({ model: widget, el }) {
     const visible = new Set(shown.map(({ id }) => id));
     const added = sentRows.filter(({ id, name }) => !rows.has(id ?? name));
     const newRows = sentRows.map(storeRow);
+    keepForSaving();
     for (const row of newRows) if (picked.get(row.id) === row.version) picked.delete(row.id); // it is installed now
     // Rows keep the previous order: it is nearly the new one, which makes sorting cheap.
     ordered = [...ordered, ...added.map(({ id, name }) => ({ id: id ?? name }))].map(({ id }) => rows.get(id));
@@ -128,13 +132,23 @@ function render({ model: widget, el }) {
     showCounts();
   }
 
+  // JupyterLab saves the state of the model with a notebook; rows that came as messages must be in it.
+  function keepForSaving() {
+    if (!model.widget_manager) return;
+    model.set("rows", [...sent.values()], { silent: true });
+    model.set("revision", revision, { silent: true });
+  }
+
   // Requests all rows: patches that were sent before this view existed, or while it was disconnected, are lost.
   const askAll = () => model.send({ type: "opened", revision });
   const askDetails = (ids) => ids.forEach((id) => model.send({ type: "detail", id }));
 
   function onMessage(message) {
     if (message.type === "patch") patch(message);
-    if (message.type === "all") replaceRows(message.rows, message.revision);
+    if (message.type === "all") {
+      replaceRows(message.rows, message.revision);
+      keepForSaving();
+    }
     if (message.type === "hold" && holdForm.settle(message)) setText(notice, message.error);
     if (message.type !== "detail" || !rows.has(message.id)) return;
     details.set(message.id, { ...details.get(message.id), ...message });
@@ -160,6 +174,7 @@ function render({ model: widget, el }) {
   function showCounts() {
     const state = listState(ordered, model.get("header") ?? {});
     setText(checked, state.status);
+    root.classList.toggle("pkgw-unchecked", state.phase === "unchecked");
     for (const { node, on, ...chip } of chips) {
       const matchCount = ordered.filter(chip.test).length;
       setText(node, chipLabel(chip, matchCount, state));
