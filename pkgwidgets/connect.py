@@ -60,6 +60,7 @@ _LATE = (
     "config.policy_file",
     "config.projects",
     "config.version_limits",
+    "copies.copy_builder",
     "copies.folder_copies",
     "environment.bystanders",
     "environment.file_owners",

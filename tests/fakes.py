@@ -140,6 +140,9 @@ class FakeEnvironment:
     def hidden_reason(self) -> str | None:
         return None
 
+    def foreign_owner(self) -> str | None:
+        return None
+
     def fingerprints(self) -> Mapping[str, str]:
         return {"its interpreter": self.interpreter.version}
 

@@ -37,6 +37,7 @@ SERVICE = {
     "holds": "",
     "impact": "plan, notebook=None, *, report=None",
     "install_package": "requirement, *, report=None",
+    "keep_environment": "name",
     "list_events": "transaction",
     "list_recovered": "",
     "list_releases": "name, *, report=None",

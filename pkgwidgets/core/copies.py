@@ -22,6 +22,7 @@ KERNEL_PREFIX = "pkgwidgets-"
 """How the names of the kernels of copies begin."""
 _NAME = re.compile(r"[a-z0-9]([a-z0-9_-]*[a-z0-9])?")
 _MAX_NAME_CHARACTERS = 50
+_KERNEL_NAME = re.compile(r"[\w.-]{1,100}", re.ASCII)
 
 
 def checked_copy_name(name: object) -> str:
@@ -40,6 +41,11 @@ def checked_copy_name(name: object) -> str:
         reason = "use lower-case letters, digits, '_' and '-', and begin and end without a sign"
         raise InvalidRequest("name of a copy", name, reason)
     return name
+
+
+def known_kernel_name(name: object) -> str:
+    """Return a name of a kernel that Jupyter can have; "" for anything else."""
+    return name if isinstance(name, str) and _KERNEL_NAME.fullmatch(name) else ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,6 +71,7 @@ class CopyPlan:
 
     `left_out` has the packages that are not copied, with the reasons. `notes` says what else will
     differ. `kernel` is the name of the kernel that Jupyter will offer; "" if there will be none.
+    `return_to` is as in `EnvironmentCopy`.
 
     >>> plan = service.plan_copy("spring")
     >>> plan.name, len(plan.packages), dict(plan.left_out)
@@ -80,6 +87,7 @@ class CopyPlan:
     left_out: Mapping[str, str]
     notes: tuple[str, ...]
     kernel: str
+    return_to: str = ""
 
     def __str__(self) -> str:
         count = count_noun(len(self.packages), "package")
@@ -95,7 +103,9 @@ class CopyPlan:
 class EnvironmentCopy:
     """A copy of an environment; `created` is its time in UTC, `packages` their number.
 
-    `kernel` is the name of its kernel in Jupyter; "" without one. `notes` says what differs.
+    `kernel` is the name of its kernel in Jupyter; "" without one. `notes` says what differs. `kept`
+    is True once the user has chosen to keep it. `return_to` is the kernel of the notebook that the
+    copy was made for, or "".
 
     >>> copy = service.copy_environment("spring")
     >>> copy.folder.name, copy.packages, copy.python.exists()
@@ -111,6 +121,8 @@ class EnvironmentCopy:
     kernel: str
     created: datetime
     notes: tuple[str, ...] = ()
+    kept: bool = False
+    return_to: str = ""
 
     def __str__(self) -> str:
         count = count_noun(self.packages, "package")
@@ -168,6 +180,9 @@ class EnvironmentCopies(Protocol):
     def complete(self, plan: CopyPlan, notes: Sequence[str]) -> EnvironmentCopy:
         """Offer what was built, durably, with its kernel."""
 
+    def keep(self, name: str) -> None:
+        """Note durably that a complete copy is to stay. Needs the lock."""
+
     def remove(self, name: str) -> None:
         """Remove a copy, complete or not, with its kernel; no other files."""
 
@@ -213,6 +228,9 @@ class NoCopies:
     def complete(self, plan: CopyPlan, notes: Sequence[str]) -> EnvironmentCopy:
         """Raise `DiskFailed`."""
         raise DiskFailed("", str(plan.folder), "copies cannot be made here")
+
+    def keep(self, name: str) -> None:
+        """Keep nothing."""
 
     def remove(self, name: str) -> None:
         """Remove nothing."""

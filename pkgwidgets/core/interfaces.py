@@ -78,6 +78,9 @@ class Environment(Lockable, Protocol):
     def hidden_reason(self) -> str | None:
         """Return that this user may not read what was done here; None if it can be read."""
 
+    def foreign_owner(self) -> str | None:
+        """Return the name of the other user who owns the environment; None if it is this one's."""
+
     def fingerprints(self) -> Mapping[str, str]:
         """Return fingerprints of files that belong to no distribution, by a label for each."""
 

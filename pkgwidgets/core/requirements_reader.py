@@ -25,6 +25,12 @@ _HASH = re.compile(r"\s--hash(?:=|\s+)(\S+)")
 _SHA256 = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
 _EDITABLE = re.compile(r"(?:-e|--editable)[\s=]")
 _PYTHON = re.compile(r"# .*\bof Python (\d+\.\d+\.\d+)")
+_PLAIN = re.compile(
+    r"(?P<name>[A-Za-z0-9](?:[A-Za-z0-9._-]{0,98}[A-Za-z0-9])?)"
+    r"==(?P<version>[A-Za-z0-9][A-Za-z0-9.!+_-]*)"
+    r"(?P<hashes>(?: --hash=sha256:[0-9a-fA-F]{64})*)"
+)
+"""A line as locks mostly have it: it is read in a tenth of the time."""
 
 
 def read_requirements(text: str, source: str, markers: Mapping[str, str] | None = None) -> Lock:
@@ -64,6 +70,22 @@ def read_requirements(text: str, source: str, markers: Mapping[str, str] | None 
     )
 
 
+def _plain_package(line: str) -> LockedPackage | None:
+    """Return the package of a line with a name, an exact version and hashes; else None."""
+    match = _PLAIN.fullmatch(line)
+    if match is None:
+        return None
+    try:
+        version = Version(match["version"])
+    except ValueError:  # the long way says what is wrong
+        return None
+    return LockedPackage(
+        name=canonicalize_name(match["name"]),
+        version=version,
+        hashes=tuple(text.lower() for text in match["hashes"].split(" --hash=sha256:")[1:]),
+    )
+
+
 _ELSEWHERE = "\0"
 """The marker of a package that another environment needs."""
 
@@ -79,6 +101,9 @@ class _LineReader:
 
     def package(self, line: str, markers: Mapping[str, str] | None) -> LockedPackage | None:
         """Return the package of a line; None for one at an address."""
+        plain = _plain_package(line)
+        if plain is not None:
+            return plain
         hashes = tuple(self._digest(text) for text in _HASH.findall(line))
         requirement = self._requirement(_HASH.sub("", line).strip())
         if requirement.url is not None:

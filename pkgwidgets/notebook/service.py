@@ -649,6 +649,18 @@ class PackageService:
         """
         return copying.remove_copy(self._backend, name)
 
+    def keep_environment(self, name: str) -> EnvironmentCopy:
+        """Note that a copy stays: the panel in it no longer offers to throw it away.
+
+        Raises `InvalidRequest` if there is no copy of this name; `EnvironmentBusy`, `DiskFailed`.
+
+        >>> copy = service.copy_environment("spring")
+        >>> service.keep_environment("spring").kept
+        True
+        >>> removed = service.remove_environment("spring")
+        """
+        return copying.keep_copy(self._backend, name)
+
     def suggest_projects(self, text: str = "", *, limit: int = 20) -> tuple[str, ...]:
         """Return names of projects that begin with a text, for a form that installs.
 

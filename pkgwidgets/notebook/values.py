@@ -157,6 +157,30 @@ class ServiceValues:
         """
         return copying.list_copies(self._backend)
 
+    def this_copy(self) -> EnvironmentCopy | None:
+        """Return the copy that this environment is; None if `copy_environment` did not make it.
+
+        >>> service.values.this_copy() is None
+        True
+        """
+        return copying.find_own_copy(self._backend)
+
+    def suggest_copy_name(self) -> str:
+        """Return a name for a copy of this environment that is not taken.
+
+        >>> service.values.suggest_copy_name()
+        'env-1'
+        """
+        return copying.suggest_name(self._backend)
+
+    def foreign_owner(self) -> str | None:
+        """Return the other user who owns this environment; None if it is this user's.
+
+        >>> service.values.foreign_owner() is None
+        True
+        """
+        return self._backend.environment.foreign_owner()
+
     def drift(self, source: str | Path | Export) -> Drift:
         """Return the drift behind `drift`: its rows, and how many packages the lock has.
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from packaging.utils import NormalizedName
@@ -27,6 +29,7 @@ from pkgwidgets.core.text import shorten_names
 
 _IPYKERNEL = NormalizedName("ipykernel")
 _HOLDER = "another copy that is made or removed"
+_MAX_STEM_CHARACTERS = 40
 _NO_KERNEL = "Jupyter will offer no kernel for it, because ipykernel is not copied"
 _NO_JUPYTER = "Jupyter will offer no kernel for it, because Jupyter is not installed here"
 
@@ -91,13 +94,46 @@ def remove_copy(backend: Backend, name: str) -> EnvironmentCopy:
     copies = backend.copies
     with copies.locked(_HOLDER):
         copies.recover()
-        found = next((copy for copy in copies.listed() if copy.name == name), None)
-        if found is None:
-            raise InvalidRequest("name of a copy", name, "there is no copy of this name")
+        found = _listed(backend, name)
         if backend.environment.interpreter.prefix.resolve() == found.folder.resolve():
             reason = "it is the environment in use: remove it from another one"
             raise InvalidRequest("name of a copy", name, reason)
         copies.remove(name)
+    return found
+
+
+def find_own_copy(backend: Backend) -> EnvironmentCopy | None:
+    """Return the copy that this environment is; None for any other environment."""
+    prefix = backend.environment.interpreter.prefix.resolve()
+    return next((copy for copy in backend.copies.listed() if copy.folder.resolve() == prefix), None)
+
+
+def keep_copy(backend: Backend, name: str) -> EnvironmentCopy:
+    """Note that a copy is to stay; return it.
+
+    Raises `InvalidRequest` if there is none of this name.
+    """
+    checked_copy_name(name)
+    copies = backend.copies
+    with copies.locked(_HOLDER):
+        found = _listed(backend, name)
+        copies.keep(name)
+    return replace(found, kept=True)
+
+
+def suggest_name(backend: Backend) -> str:
+    """Return a name for a copy that is not taken: that of the environment, with a number."""
+    words = re.findall(r"[a-z0-9]+", backend.environment.interpreter.prefix.name.lower())
+    stem = "-".join(words)[:_MAX_STEM_CHARACTERS].strip("-") or "mine"
+    names = (f"{stem}-{number}" for number in itertools.count(1))
+    return next(name for name in names if _taken_reason(backend, name) is None)
+
+
+def _listed(backend: Backend, name: str) -> EnvironmentCopy:
+    """Return a complete copy by its name; raise `InvalidRequest` if there is none."""
+    found = next((copy for copy in backend.copies.listed() if copy.name == name), None)
+    if found is None:
+        raise InvalidRequest("name of a copy", name, "there is no copy of this name")
     return found
 
 

@@ -29,6 +29,7 @@ from pkgwidgets.core.requirements_text import hashes_of
 from pkgwidgets.core.updates import eligible_releases
 
 from .day_planning import checked_day, plan_day
+from .listing import list_names
 from .plan_builder import attach_wheels, build_plan, check_still_met
 from .release_ages import ReleaseAges
 from .snapshot import EnvironmentSnapshot, ProjectResults
@@ -40,7 +41,11 @@ _KEPT_BY_EXACT = (NormalizedName("ipykernel"), NormalizedName("pip"), Normalized
 def drift(backend: Backend, source: str | Path | Export) -> Drift:
     """Compare what is installed with a lock; raises `LockUnreadable`."""
     lock = read_source(backend, source)
-    installed = dependency_graph.installed_versions(backend.environment.distributions())
+    installed = {
+        name: package.version
+        for name, package in list_names(backend).items()
+        if package.version is not None
+    }
     return find_drift(lock, installed, source_name(source))
 
 

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
+from pkgwidgets.core.copies import EnvironmentCopy
 from pkgwidgets.core.packages import PackageInfo
 from pkgwidgets.core.transactions import UNCHANGED_OUTCOMES, Transaction
+
+from .copy_payload import mark_fields
 
 
 def environment_text(version: str, prefix: Path, count: int | None) -> str:
@@ -18,14 +22,27 @@ def environment_text(version: str, prefix: Path, count: int | None) -> str:
     return f"Python {version} · {prefix.name}{installed}"
 
 
-def list_header(environment: str, refusal: str, notice: str = "") -> dict[str, str]:
-    """Return the header of a list that is complete; `refusal` is why nothing may be changed."""
+def list_header(
+    environment: str,
+    refusal: str,
+    notice: str = "",
+    *,
+    owner: str | None = None,
+    copy: EnvironmentCopy | None = None,
+) -> dict[str, Any]:
+    """Return the header of a list that is complete; `refusal` is why nothing may be changed.
+
+    `owner` is another user who owns the environment; `copy` is set if the environment is a copy.
+    """
+    shared = f"This environment belongs to {owner}; others may use it, too." if owner else ""
     return {
         "title": "Packages",
         "where": environment,
         "busy": "",
         "changing": "",
         "refusal": f"This environment is read-only: {refusal}." if refusal else "",
+        "shared": "" if refusal else shared,
+        "copy": mark_fields(copy),
         "notice": notice,
     }
 

@@ -13,6 +13,7 @@ from pkgwidgets.server.handlers import (
     advisories,
     changes,
     copies,
+    copy_views,
     holds,
     lock_views,
     locks,
@@ -48,6 +49,7 @@ ROUTES: dict[str, type[BaseHandler]] = {
     "holds/{name}": holds.HoldHandler,
     "environments": copies.CopiesHandler,
     "environments/{name}": copies.CopyHandler,
+    "operations/{id}": copies.OperationHandler,
     "drift": locks.DriftHandler,
     "export": locks.ExportHandler,
     "plans": changes.PlansHandler,
@@ -74,6 +76,7 @@ def _load_jupyter_server_extension(server: Any) -> None:
         **views.ROUTES,
         **safety_views.ROUTES,
         **lock_views.ROUTES,
+        **copy_views.ROUTES,
         **questions.ROUTES,
     }
     patterns = {_pattern(path): handler for path, handler in served.items()}

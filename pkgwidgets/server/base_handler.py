@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import functools
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, cast
 
@@ -21,6 +22,7 @@ from pkgwidgets.presentation.hints import Face
 from . import hub_access, payloads, request_body
 from .agent_settings import PkgwidgetsAgents
 from .coalesce import Coalescer
+from .copy_runs import CopyRuns
 from .environments import Environments, KernelSelector
 from .errors import RequestRefused
 from .event_feed import EventFeeds
@@ -53,6 +55,7 @@ class ServerContext:
     questions: Questions
     agents: PkgwidgetsAgents
     plans: PlanStore = field(default_factory=PlanStore)
+    copies: CopyRuns = field(default_factory=CopyRuns)
     coalescer: Coalescer = field(default_factory=Coalescer)
     cache: ResponseCache = field(default_factory=ResponseCache)
     feeds: EventFeeds = field(default_factory=EventFeeds)
@@ -157,6 +160,23 @@ class BaseHandler(APIHandler):
         # Jupyter generates a new name for each request that is authenticated by token alone.
         return "" if self.token_authenticated and _GENERATED_NAME.fullmatch(name) else name
 
+    @property
+    def responds_async(self) -> bool:
+        """Whether the client prefers an answer at once. Source: RFC 7240 §4.1."""
+        preferences = ",".join(self.request.headers.get_list("Prefer")).split(",")
+        return "respond-async" in [preference.strip().lower() for preference in preferences]
+
+    @property
+    def wants_stream(self) -> bool:
+        """Whether the client accepts a stream of events."""
+        return "text/event-stream" in self.request.headers.get("Accept", "")
+
+    @property
+    def last_event(self) -> int:
+        """The number of events that the client has from an interrupted stream."""
+        text = self.request.headers.get("Last-Event-ID", "")
+        return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else 0
+
     def kernel_selector(self) -> KernelSelector:
         """Return the kernel that the query arguments name; raises `InvalidRequest`."""
         return KernelSelector(
@@ -180,6 +200,20 @@ class BaseHandler(APIHandler):
             sending.cancel()
             raise StreamClosedError
         sending.result()
+
+    async def write_stream(self, messages: AsyncGenerator[str, None], name: str) -> None:
+        """Answer with server-sent events about `name`, until their end or until the client goes."""
+        self.set_header("Content-Type", "text/event-stream")
+        self.set_header("Cache-Control", "no-cache")
+        self.set_header("X-Accel-Buffering", "no")
+        try:
+            async with aclosing(messages):  # also when the client has gone
+                async for message in messages:
+                    self.write(message)
+                    await self.flush_or_disconnect()
+            await self.finish(set_content_type="text/event-stream")
+        except StreamClosedError:
+            self.log.debug("the client that followed %s has disconnected", name)
 
     async def write_success(self, **fields: Any) -> None:
         """Answer that the request succeeded, with more fields."""

@@ -66,6 +66,19 @@ class QuestionNotFound(PkgwidgetsError):
 
 
 @dataclass(eq=False)
+class OperationNotFound(PkgwidgetsError):
+    """This server has started no such copy."""
+
+    operation: str
+    code: ClassVar[str] = "operation-not-found"
+    http_status: ClassVar[int] = 404
+
+    def sentence(self) -> str:
+        """Quote the id."""
+        return f"There is no operation {shown(self.operation)}."
+
+
+@dataclass(eq=False)
 class TransactionNotFound(PkgwidgetsError):
     """The environment's history has no such transaction."""
 

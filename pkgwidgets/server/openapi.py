@@ -14,7 +14,7 @@ from pkgwidgets.commands.plan_request import ACTIONS
 from pkgwidgets.core.drift import Difference
 from pkgwidgets.core.lock import LOCK_FORMATS, PYLOCK
 
-from .openapi_texts import ACCEPTED, DESCRIPTION, PARAMETERS, ROUTES, failures
+from .openapi_texts import ACCEPTED, COPY_ACCEPTED, DESCRIPTION, PARAMETERS, ROUTES, failures
 from .response_cache import JsonResponse
 from .schemas import (
     ALLOW,
@@ -227,17 +227,31 @@ def _copy_paths() -> dict[str, Any]:
     names: Schema = {"type": "array", "items": NAME, "minItems": 1}
     body = optional_object(name=COPY_NAME, python=_PYTHON, only=names, plan_only=_PLAN_ONLY)
     made: Schema = {"anyOf": [ref("EnvironmentCopy"), {"type": "null"}]}
-    post = _operation("copyEnvironment", success(copy_plan=planned, environment=made))
+    post = _operation("copyEnvironment", success(copy_plan=planned, environment=made), _PREFER)
     required_body = {**_request_body({**body, "required": ["name"]}), "required": True}
     listed = success(environments=array_of("EnvironmentCopy"))
     removed = success(environment=ref("EnvironmentCopy"))
+    accepted = _response(COPY_ACCEPTED, success(operation=ref("Operation")))
+    post["responses"]["202"] = _with_location(accepted, "operation")
     return {
         "environments": {
             "get": _operation("getEnvironments", listed),
             "post": {**post, "requestBody": required_body},
         },
         "environments/{name}": {"delete": _operation("removeEnvironment", removed, name)},
+        "operations/{id}": _operation_path(),
     }
+
+
+def _operation_path() -> dict[str, Any]:
+    operation_id = _path_parameter("id", "operation")
+    answer = success(operation=ref("Operation"), events=array_of("Event"))
+    get = _operation("getOperation", answer, operation_id)
+    get["responses"]["200"]["content"]["text/event-stream"] = _stream("the operation")
+    cancelled = success(operation=ref("Operation"))
+    cancel = _operation("cancelOperation", cancelled, operation_id)
+    cancel["responses"]["202"] = _with_location(cancel["responses"].pop("200"), "operation")
+    return {"get": get, "delete": cancel}
 
 
 def _change_paths() -> dict[str, Any]:
@@ -308,14 +322,7 @@ def _transaction_paths() -> dict[str, Any]:
     answer_with_events = success(transaction=ref("Transaction"), events=array_of("Event"))
     transaction_id = _path_parameter("id", "transaction")
     get = _operation("getTransaction", answer_with_events, transaction_id)
-    get["responses"]["200"]["content"]["text/event-stream"] = {
-        "schema": {
-            **TEXT,
-            "description": (
-                "One `progress` message per event, then one `end` message with the transaction."
-            ),
-        }
-    }
+    get["responses"]["200"]["content"]["text/event-stream"] = _stream("the transaction")
     cancel = _operation("cancelTransaction", transaction_answer, transaction_id)
     cancel["responses"]["202"] = _with_location(cancel["responses"].pop("200"))
     transactions_answer = success(transactions=array_of("Transaction"))
@@ -355,8 +362,13 @@ def _change(operation_id: str, answer: Schema, body: Schema, *parameters: Schema
     return {**operation, "requestBody": _request_body(body)}
 
 
-def _with_location(answer: dict[str, Any]) -> dict[str, Any]:
-    location = {"schema": TEXT, "description": "The URL of the transaction."}
+def _stream(what: str) -> dict[str, Any]:
+    text = f"One `progress` message per event, then one `end` message with {what}."
+    return {"schema": {**TEXT, "description": text}}
+
+
+def _with_location(answer: dict[str, Any], what: str = "transaction") -> dict[str, Any]:
+    location = {"schema": TEXT, "description": f"The URL of the {what}."}
     return {**answer, "headers": {"Location": location}}
 
 
@@ -379,7 +391,7 @@ def _query_parameter(name: str, schema: Schema) -> Schema:
 
 
 def _path_parameter(name: str, text: str) -> Schema:
-    schema = TEXT if text == "transaction" else NAME
+    schema = TEXT if text in ("transaction", "operation") else NAME
     return {
         "name": name,
         "in": "path",

@@ -187,8 +187,23 @@ ROUTES = {
         details=(
             "The copy is a virtual environment with the same versions, and has a kernel. With "
             "`plan_only`, nothing is made. `left_out` of the plan names what cannot be copied."
+            " With `Prefer: respond-async`, `GET operations/{id}` shows the progress."
         ),
         answer="The plan, and the copy that was made; null with `plan_only`.",
+        permission="execute",
+    ),
+    "getOperation": RouteText(
+        summary="Get a copy that is being made, and its events",
+        details=(
+            "With `Accept: text/event-stream`, the events are streamed until it has ended. A "
+            "restarted server does not know earlier operations."
+        ),
+        answer="The operation and its events so far.",
+    ),
+    "cancelOperation": RouteText(
+        summary="Cancel a copy that is being made",
+        details="The answer follows before it has ended. Nothing is left of the copy then.",
+        answer="The operation is being cancelled, unless it has ended already.",
         permission="execute",
     ),
     "removeEnvironment": RouteText(
@@ -244,11 +259,12 @@ ROUTES = {
 """The texts of each operation, by its `operationId`."""
 
 ACCEPTED = "The transaction has started."
+COPY_ACCEPTED = "The copy has started."
 
 _FAILURES = {
     "400": "The URL cannot be parsed.",
     "403": "The user lacks the permission, or the environment must not be changed.",
-    "404": "The route, package, project, kernel, plan or transaction does not exist.",
+    "404": "The route, package, project, kernel, plan, operation or transaction does not exist.",
     "409": (
         "The change conflicts with installed packages or with another change, or it was rolled "
         "back. The message says what the state is now."
@@ -297,6 +313,7 @@ PARAMETERS = {
     "format": "The format: PEP 751, or a requirements file with hashes.",
     "Prefer": "`respond-async` answers 202 with a `Location` at once (RFC 7240).",
     "copy": "The name of a copy.",
+    "operation": "The id of an operation.",
     "package": "The name of an installed package, in any spelling.",
     "normalized": "The normalized name of an installed package (PEP 503).",
     "transaction": "The id of a transaction.",

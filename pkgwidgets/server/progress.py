@@ -83,11 +83,11 @@ async def stream(
                     # Only the last one has the new id: a client that disconnects before it gets
                     # all again.
                     event_id = batch.after if number == len(batch.texts) else batch.before
-                    yield _format_event("progress", text, event_id)
+                    yield format_event("progress", text, event_id)
                 seen = batch.after
             elif is_finished and feed.finished is not None:
                 payload = {"success": True, "transaction": payloads.transaction(feed.finished)}
-                yield _format_event("end", payloads.to_json_text(payload), seen)
+                yield format_event("end", payloads.to_json_text(payload), seen)
                 return
             elif feed.finished is None:
                 yield HEARTBEAT
@@ -95,7 +95,8 @@ async def stream(
         feeds.leave(feed)
 
 
-def _format_event(event_type: str, data: str, event_id: int) -> str:
+def format_event(event_type: str, data: str, event_id: int) -> str:
+    """Return a message of a stream; the id of its event is the `seen` that continues after it."""
     return f"id: {event_id}\nevent: {event_type}\ndata: {data}\n\n"
 
 

@@ -193,6 +193,17 @@ _SERVER_SCHEMAS: dict[str, Schema] = {
         created={**TEXT, "format": "date-time"},
         notes=TEXTS,
     ),
+    "Operation": {
+        **required_object(
+            id=TEXT,
+            name=COPY_NAME,
+            state={"enum": ["running", "done", "failed", "cancelled"]},
+            text={**TEXT, "description": "The last step, in words."},
+            environment={"anyOf": [ref("EnvironmentCopy"), {"type": "null"}]},
+            error={"anyOf": [ref("Error"), {"type": "null"}]},
+        ),
+        "description": "A copy of an environment that is being made, or was made.",
+    },
     "Kernel": required_object(
         id={**MAYBE_TEXT, "description": "null for a kernel that this server did not start."},
         name=TEXT,

@@ -46,6 +46,11 @@ async def run_in_thread(work: Callable[[], T]) -> T:
     return await future
 
 
+def start_in_thread(work: Work) -> None:
+    """Run `work`, which must not raise, in a daemon thread of its own."""
+    _threads.run(work)
+
+
 class Threads:
     """Unlimited daemon threads, reused because starting one blocks the loop until it runs."""
 

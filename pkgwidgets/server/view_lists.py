@@ -11,10 +11,12 @@ from pkgwidgets.core.errors import NoAdvisorySource, PackageNotFound, Pkgwidgets
 from pkgwidgets.core.interfaces import Backend
 from pkgwidgets.core.packages import PackageInfo
 from pkgwidgets.core.text import short_hash
+from pkgwidgets.core.transactions import Outcome
 from pkgwidgets.core.typed_requirement import project_name, strip_command
 from pkgwidgets.operations import (
     access,
     audit,
+    copying,
     holds,
     inventory,
     planning,
@@ -79,7 +81,13 @@ def package_list(backend: Backend, query: ListQuery) -> _Fields:
     notice = common_error(infos) or recovery_notice(recovered)
     return {
         "header": {
-            **list_header(where, access.read_only_reason(backend) or "", notice),
+            **list_header(
+                where,
+                access.read_only_reason(backend) or "",
+                notice,
+                owner=backend.environment.foreign_owner(),
+                copy=copying.find_own_copy(backend),
+            ),
             "place": place,
         },
         "labels": LABELS,
@@ -115,10 +123,24 @@ def _holds(backend: Backend) -> _Fields:
 def environment_state(backend: Backend) -> _Fields:
     """Return what tells a page that others changed the environment; this writes nothing there.
 
-    `installed` differs from that of a list after an installation.
+    `installed` differs from that of a list after an installation. `committed` is the id of the last
+    change that was committed, and `environment` differs for another one.
     """
     infos = inventory.get_packages(backend)
-    return {"installed": _installed_digest(backend, infos), "running": running_change(backend)}
+    return {
+        "installed": _installed_digest(backend, infos),
+        "running": running_change(backend),
+        "committed": _last_committed(backend),
+        "environment": short_hash(str(backend.environment.interpreter.prefix), 12),
+    }
+
+
+def _last_committed(backend: Backend) -> str:
+    """Return the id of the last committed change; "" without one, or if it cannot be read."""
+    if backend.environment.hidden_reason() is not None:
+        return ""
+    entries = reversed([*backend.journal.transactions()])
+    return next((entry.id for entry in entries if entry.outcome is Outcome.COMMITTED), "")
 
 
 def running_change(backend: Backend) -> _Fields | None:

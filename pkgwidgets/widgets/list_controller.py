@@ -109,6 +109,17 @@ class ListController:
         """Remove a hold of a package, and show what that changes."""
         self._change_holds(lambda: self._marks.unhold(name, versions))
 
+    def keep_copy(self) -> None:
+        """Note that this environment, which is a copy, stays; show it without the question."""
+
+        def work() -> None:
+            copy = self._service.values.this_copy()
+            if copy is not None:
+                self._service.keep_environment(copy.name)
+            self._show_result()
+
+        self._start(work)
+
     def _change_holds(self, change: Callable[[], bool]) -> None:
         def work() -> None:
             if change():
@@ -197,7 +208,13 @@ class ListController:
         (self.table.patch if has_same_rows else self.table.show)(infos)
         self.infos = infos
 
-    def _header(self, notice: str = "") -> dict[str, str]:
-        notice = notice or self._standing_notice
-        header = list_header(self.environment_text, self._refusal, notice)
+    def _header(self, notice: str = "") -> dict[str, Any]:
+        values = self._service.values
+        header = list_header(
+            self.environment_text,
+            self._refusal,
+            notice or self._standing_notice,
+            owner=values.foreign_owner(),
+            copy=values.this_copy(),
+        )
         return {**header, "changing": self._changing}

@@ -95,7 +95,7 @@ class PackageTable(anywidget.AnyWidget):
         """Send more details of an open row; `name` is its normalized name."""
         self.send({"type": "detail", "id": name, **details})
 
-    def update_header(self, **fields: str) -> None:
+    def update_header(self, **fields: Any) -> None:
         """Change some fields of the header."""
         self.header = {**self.header, **fields}
 

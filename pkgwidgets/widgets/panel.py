@@ -17,6 +17,7 @@ from pkgwidgets.presentation.hints import Face, render
 
 from . import panel_request
 from .connection import PanelConnection
+from .copy_controller import CopyController
 from .dock import command_registry_id, dock
 from .environment_watcher import EnvironmentWatcher
 from .history_view import HistoryView
@@ -68,6 +69,8 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
         self.plan_view = PlanView(once(self._on_plan), **options)
         self.task_view = ProgressView(once(self._on_task), **options)
         self.history_view = HistoryView(once(self._on_history), **options)
+        self._copies = CopyController(self.service, once, **options)
+        self.copy_view = self._copies.view
         for name, part in self._parts().items():
             self.connection.add_part(name, partial(_receive, part))
         self._details_loader = RowDetailsLoader(self.service, self.table)
@@ -82,7 +85,7 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
             has_own_service=has_own_service,
         )
         # What has to be decided or has just ended is above the list.
-        views = [self.task_view, self.plan_view, self.form, self.history_view]
+        views = [self.task_view, self.plan_view, self.form, self.copy_view, self.history_view]
         views += [self.table, self.connection]
         super().__init__(views, _dom_classes=("pkgw-panel",), **options)
         self.plan_view.home = self.task_view.home = str(self.model_id)
@@ -100,7 +103,8 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
         """
         plans = self._plan_controller
         jobs = (plans.tasks, self._list_controller.tasks, self._details_loader, plans.checks)
-        return all(job.wait(timeout) for job in (*jobs, self._offers, self._install_controller))
+        others = (self._offers, self._install_controller, self._copies.tasks)
+        return all(job.wait(timeout) for job in (*jobs, *others))
 
     def dock(self) -> None:
         """Open the panel beside the notebook, in JupyterLab with ipylab; else print how to."""
@@ -123,6 +127,7 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
         self._plan_controller.end_checks()
         self._details_loader.stop()
         self._offers.end()
+        self._copies.tasks.cancel()
         for child in self.children:
             child.close()
         self.layout.close()
@@ -156,6 +161,7 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
         return {
             "table": self.table,
             "form": self.form,
+            "copy": self.copy_view,
             "plan": self.plan_view,
             "task": self.task_view,
             "history": self.history_view,
@@ -188,6 +194,10 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
                 self._install_controller.open()
             case {"type": "history"}:
                 self._show_history()
+            case {"type": "copy"}:
+                self._copies.begin()
+            case {"type": "keep"}:
+                self._list_controller.keep_copy()
 
     def _on_form(self, message: Message) -> None:
         match message:
@@ -236,6 +246,8 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
         match message:
             case {"type": "close"}:
                 self.history_view.close_view()
+            case {"type": "copy"}:
+                self._copies.begin()
             case {"type": "log", "id": str(transaction_id)}:
                 self.history_view.show_log(transaction_id, self.service.list_events(transaction_id))
             case {"type": "undo", "id": str(transaction_id)}:

@@ -25,21 +25,21 @@ from measure import paired
 OURS = """
 import json, sys
 from time import perf_counter
-from pkgwidgets.backends.copies.folder_copies import FolderCopies
+from pkgwidgets.backends.copies.copy_builder import CopyBuilder
 from pkgwidgets.connect import connect
 from pkgwidgets.operations import copying
 backend = connect(sys.argv[1])
 started = perf_counter()
 plan = copying.plan_copy(backend, "measured")
 planned = perf_counter() - started
-inspect, checked = FolderCopies.inspect, []
+inspect, checked = CopyBuilder.inspect, []
 def timed(self, *given):
     started = perf_counter()
     try:
         return inspect(self, *given)
     finally:
         checked.append(perf_counter() - started)
-FolderCopies.inspect = timed
+CopyBuilder.inspect = timed
 started = perf_counter()
 try:
     copying.copy_environment(backend, plan)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from browser import garden_kernel
@@ -85,3 +86,37 @@ def test_lock_is_saved_as_a_file(notebook: SideBar, garden: Demo) -> None:
         text = Path(download.value.path()).read_text("utf-8")
         assert text.startswith(begin)
         assert "seedshelf" in text
+
+
+def test_lock_is_kept_up_to_date(notebook: SideBar, lab: Lab, garden: Demo) -> None:
+    """After each committed change, in the open document; the choice is in its metadata."""
+    notebook.panel.get_by_label("Keep it up to date").check()
+    line = notebook.panel.locator(".pkgw-lock-line")
+    expect(line).to_have_text("The packages are saved in this notebook.")
+    saved = own_metadata(lab)
+    assert saved["keep_lock"] is True
+    assert any(text.startswith("seedshelf==1.4.1 ") for text in saved["lock"]["requirements"])
+    notebook.page.wait_for_timeout(6_000)  # it has looked once
+    PackageService(garden.python, index_url=garden.index_url).upgrade_package("seedshelf")
+    wait_for_requirement(notebook, lab, "seedshelf==1.4.2 ")
+    expect(line).to_be_hidden(timeout=40_000)
+    notebook.panel.get_by_label("Keep it up to date").uncheck()
+    notebook.page.wait_for_timeout(1_000)
+    assert "keep_lock" not in own_metadata(lab)
+
+
+def own_metadata(lab: Lab) -> dict[str, Any]:
+    """Return what the saved notebook has of pkgwidgets."""
+    content = json.loads((lab.folder / NAME).read_text("utf-8"))
+    found: dict[str, Any] = content["metadata"]["pkgwidgets"]
+    return found
+
+
+def wait_for_requirement(notebook: SideBar, lab: Lab, beginning: str) -> None:
+    """Wait until the saved lock has a line that begins so."""
+    for _ in range(80):
+        lines = own_metadata(lab)["lock"]["requirements"]
+        if any(line.startswith(beginning) for line in lines):
+            return
+        notebook.page.wait_for_timeout(500)
+    raise AssertionError(own_metadata(lab))

@@ -16,8 +16,10 @@ from pkgwidgets.backends.environment.kept_listing import FileKeptListing
 from pkgwidgets.backends.user_cache import cache_folder
 from pkgwidgets.connect import connect
 from pkgwidgets.core.listing import ListedPackage
+from pkgwidgets.core.lock import Export
 from pkgwidgets.core.origins import Origin
 from pkgwidgets.demo import Demo
+from pkgwidgets.operations import restore
 from pkgwidgets.operations.listing import list_names
 
 PEA = NormalizedName("pea")
@@ -138,3 +140,22 @@ def test_audit_of_a_kept_listing_equals_the_first(garden: Demo, settled: None) -
     columns = ["package", "version", "advisory", "safe_version", "blocked_by"]
     assert again[columns].equals(first[columns])
     assert len(first) == 2
+
+
+def test_listing_that_was_read_is_not_read_again(kept: FileKeptListing, tmp_path: Path) -> None:
+    kept.save("now", LISTING)
+    assert kept.load("now") == LISTING
+    file_of(tmp_path).unlink()
+    assert kept.load("now") == LISTING
+    assert kept.load("later") is None
+
+
+def test_drift_of_a_kept_listing_reads_no_metadata(
+    garden: Demo, settled: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = Export(file_name="", text="seedshelf==1.4.2\nrake==1\n")
+    first = restore.drift(connect(garden.python, garden.index_url), lock)
+    monkeypatch.delattr(DistInfoReader, "read")
+    again = restore.drift(connect(garden.python, garden.index_url), lock)
+    assert again == first
+    assert (again.differing, len(again.rows)) == (2, 12)

@@ -19,6 +19,7 @@ from pkgwidgets import (
     PackageNotFound,
     PackageService,
 )
+from pkgwidgets.core.copies import known_kernel_name
 from pkgwidgets.demo import Demo
 from pkgwidgets.demo.wheel_builder import BuiltWheel
 
@@ -197,3 +198,9 @@ def test_module_that_fails_only_in_the_copy_is_an_error(
     with pytest.raises(CopyFailed, match="vault cannot be imported"):
         service.copy_environment("spring", only="vault")
     assert left_files() == []
+
+
+@pytest.mark.parametrize("name", ["../x", "<b>", "", "a\n", "ä", "x" * 101, 3, None])
+def test_name_that_no_kernel_has_is_no_way_back(name: object) -> None:
+    assert known_kernel_name(name) == ""
+    assert known_kernel_name("conda-env_3.12") == "conda-env_3.12"

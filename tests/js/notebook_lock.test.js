@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { lockText, withLock } from "../../pkgwidgets/labextension/static/notebook_lock.js";
+import { withLock } from "../../pkgwidgets/labextension/static/lock_keeper.js";
+import { lockText } from "../../pkgwidgets/labextension/static/notebook_lock.js";
 
 test("the lock is its requirements as a text", () => {
   assert.equal(lockText({ lock: { requirements: ["a==1", "b==2 --hash=sha256:0"] } }), "a==1\nb==2 --hash=sha256:0");

@@ -1,9 +1,21 @@
-"""The routes of copies: plan, make, list and remove one."""
+"""The routes of copies: plan, make, follow, cancel, list and remove one."""
 
 from __future__ import annotations
 
+import asyncio
+import json
+import threading
+from typing import Any
+
 import pytest
 from server.client import Ask
+
+from pkgwidgets.backends.copies.uv_copies import UvCopies
+from pkgwidgets.core.copies import CopyPlan
+from pkgwidgets.core.errors import CopyFailed
+from pkgwidgets.core.interfaces import Report
+
+AT_ONCE = {"Prefer": "respond-async"}
 
 
 @pytest.fixture(autouse=True)
@@ -44,3 +56,95 @@ async def test_copy_is_planned_made_listed_and_removed(ask: Ask) -> None:
 async def test_invalid_request_for_a_copy_is_refused(ask: Ask, body: object) -> None:
     answer = await ask("POST", "environments", body)
     assert (answer.status, answer.code) == (422, "invalid-request")
+
+
+async def wait_for_end(ask: Ask, path: str) -> dict[str, Any]:
+    """Look at an operation until it has ended; return it."""
+    for _ in range(600):
+        operation: dict[str, Any] = (await ask("GET", path)).json["operation"]
+        if operation["state"] != "running":
+            return operation
+        await asyncio.sleep(0.1)
+    raise AssertionError(path)
+
+
+async def test_copy_is_an_operation_to_follow(ask: Ask) -> None:
+    body = {"name": "spring", "only": ["seedshelf"]}
+    begun = await ask("POST", "environments", body, headers=AT_ONCE)
+    assert (begun.status, begun.headers["Preference-Applied"]) == (202, "respond-async")
+    operation = begun.json["operation"]
+    assert (operation["name"], operation["environment"]) == ("spring", None)
+    path = f"operations/{operation['id']}"
+    assert begun.headers["Location"].endswith(f"/pkgwidgets/{path}")
+    ended = await wait_for_end(ask, path)
+    assert (ended["state"], ended["error"]) == ("done", None)
+    listed = (await ask("GET", "environments")).json["environments"]
+    assert listed == [ended["environment"]]
+    stages = [event["stage"] for event in (await ask("GET", path)).json["events"]]
+    assert stages[0] == "installing"
+    late = await ask("DELETE", path)
+    assert (late.status, late.json["operation"]["state"]) == (202, "done")
+    assert (await ask("GET", "environments")).json["environments"] == listed
+
+
+async def test_copy_is_cancelled(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The cancellation comes while uv runs."""
+    reached, go_on = threading.Event(), threading.Event()
+    make = UvCopies.make
+
+    def slow_make(self: UvCopies, plan: CopyPlan, report: Report) -> None:
+        reached.set()
+        assert go_on.wait(60)
+        make(self, plan, report)
+
+    monkeypatch.setattr(UvCopies, "make", slow_make)
+    begun = await ask("POST", "environments", {"name": "spring"}, headers=AT_ONCE)
+    path = f"operations/{begun.json['operation']['id']}"
+    await asyncio.to_thread(reached.wait, 60)
+    busy = await ask("POST", "environments", {"name": "summer", "only": ["seedshelf"]})
+    assert (busy.status, busy.code) == (409, "environment-busy")
+    assert (await ask("DELETE", path)).json["operation"]["state"] == "running"
+    go_on.set()
+    ended = await wait_for_end(ask, path)
+    assert (ended["state"], ended["error"]["code"]) == ("cancelled", "cancelled")
+    assert (await ask("GET", "environments")).json["environments"] == []
+    again = await ask("POST", "environments", {"name": "spring", "only": ["seedshelf"]})
+    assert again.json["environment"]["packages"] == 1
+
+
+async def test_failed_copy_has_its_error(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(self: UvCopies, plan: CopyPlan, report: Report) -> None:
+        raise CopyFailed(plan.name, ("the disk fell off",))
+
+    monkeypatch.setattr(UvCopies, "make", fail)
+    waited = await ask("POST", "environments", {"name": "spring"})
+    assert waited.code == "copy-failed"
+    begun = await ask("POST", "environments", {"name": "spring"}, headers=AT_ONCE)
+    ended = await wait_for_end(ask, f"operations/{begun.json['operation']['id']}")
+    assert (ended["state"], ended["error"]["code"]) == ("failed", "copy-failed")
+    assert "the disk fell off" in ended["error"]["message"]
+
+
+async def test_copy_is_streamed_to_its_end(
+    ask: Ask, http_server_client: Any, jp_base_url: str, jp_auth_header: dict[str, str]
+) -> None:
+    body = {"name": "spring", "only": ["seedshelf"]}
+    begun = await ask("POST", "environments", body, headers=AT_ONCE)
+    url = f"{jp_base_url}pkgwidgets/operations/{begun.json['operation']['id']}"
+    headers = {**jp_auth_header, "Accept": "text/event-stream"}
+    answer = await http_server_client.fetch(url, headers=headers, request_timeout=60)
+    messages = answer.body.decode().split("\n\n")
+    kinds = [line[7:] for text in messages for line in text.split("\n") if line[:6] == "event:"]
+    assert kinds[-1] == "end"
+    assert {*kinds[:-1]} == {"progress"}
+    (data,) = (line[6:] for line in messages[-2].split("\n") if line.startswith("data:"))
+    assert json.loads(data)["operation"]["state"] == "done"
+    last = {"Last-Event-ID": str(len(kinds) - 1)}
+    rest = await http_server_client.fetch(url, headers={**headers, **last}, request_timeout=60)
+    assert b"event: progress" not in rest.body
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+async def test_unknown_operation_is_not_found(ask: Ask, method: str) -> None:
+    answer = await ask(method, f"operations/{'0' * 32}")
+    assert (answer.status, answer.code) == (404, "operation-not-found")

@@ -173,6 +173,7 @@ def test_permission_in_the_description_is_the_required_one() -> None:
         "upgradePackage", "upgradeAllPackages", "installPackage", "uninstallPackage",
         "cancelTransaction", "undo", "dismissNote", "fixPackages", "useAdvisories",
         "hold", "unhold", "restore", "copyEnvironment", "removeEnvironment",
+        "cancelOperation",
     }  # fmt: skip
 
 

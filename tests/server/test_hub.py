@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from faults.tree import rows
 from hub import USERS, Hub, running_hub
 
 pytestmark = pytest.mark.slow
@@ -130,3 +132,33 @@ def test_unknown_token_is_told_to_log_in(hub: Hub) -> None:
     refused = hub.ask("0" * 32, ADA, "GET", "packages")
     assert refused.status == 403, refused
     assert "scope" not in refused.json["error"]["message"]
+
+
+def test_user_makes_a_copy_of_the_shared_environment_and_upgrades_in_it(
+    hub: Hub, tokens: dict[str, str]
+) -> None:
+    """No file of another user changes, and all new files are in Ada's home."""
+    others = [hub.shared, hub.own[ADMIN], hub.own[BOB]]
+    before = [rows(folder) for folder in others]
+    body = {"name": "mine", "only": ["pea", "ipykernel"]}
+    made = hub.ask(tokens[ADA], ADA, "POST", "environments", body)
+    assert made.status == 200, made
+    copy = made.json["environment"]
+    home = hub.machine.folder / "homes" / ADA
+    assert Path(copy["folder"]).is_relative_to(home)
+    assert copy["kernel"] == "pkgwidgets-mine"
+    upgraded = hub.ask(tokens[ADA], ADA, "PUT", f"{UPGRADE}?kernelspec=pkgwidgets-mine")
+    assert upgraded.status == 200, upgraded
+    listed = hub.ask(tokens[ADA], ADA, "GET", "packages/by-name/pea?kernelspec=pkgwidgets-mine")
+    assert listed.json["package"]["version"] == "2.0"
+    here = hub.ask(tokens[ADA], ADA, "GET", "packages/by-name/pea")
+    assert here.json["package"]["version"] == "1.0"
+    assert [rows(folder) for folder in others] == before
+    ours = {path.lstat().st_uid for path in (home / ".local/share/pkgwidgets").rglob("*")}
+    assert ours == {hub.users[ADA].uid}
+    seen = hub.ask(tokens[BOB], BOB, "GET", "environments")
+    assert seen.json["environments"] == []
+    assert hub.ask(tokens[BOB], BOB, "GET", "packages?kernelspec=pkgwidgets-mine").status == 404
+    removed = hub.ask(tokens[ADA], ADA, "DELETE", "environments/mine")
+    assert removed.status == 200, removed
+    assert not Path(copy["folder"]).exists()

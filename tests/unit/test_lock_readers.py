@@ -13,6 +13,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from pkgwidgets.connect import connect
+from pkgwidgets.core import requirements_reader
 from pkgwidgets.core.direct_urls import parse_direct_url
 from pkgwidgets.core.drift import Difference, find_drift
 from pkgwidgets.core.errors import LockUnreadable
@@ -156,6 +157,50 @@ def test_requirements_keep_hashes_and_name_what_they_pass_over() -> None:
     assert (package.name, package.hashes) == ("pea-pod", (DIGEST, "cd" * 32))
     assert lock.left_out == ("line 5 is editable", "line 6 names an address")
     assert lock.python == "3.12.4"
+
+
+HASH = f" --hash=sha256:{DIGEST}"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "pea==1.0",
+        f"Pea_Pod==1.0{HASH}{HASH.upper().replace('--HASH=SHA', '--hash=sha')}",
+        f"pea==1.0  {HASH}",
+        f"pea==1.0{HASH.upper()}",
+        f"pea==1.0{HASH}0",
+        "pea==1.0 --hash=md5:00",
+        f"pea ==1.0{HASH}",
+        "pea==1!2.0rc1.post2.dev3+local.7",
+        "pea==v1",
+        "pea==1.0-1",
+        "pea==1.*",
+        "pea==banana",
+        "pea==1.0-",
+        "pea===1.0",
+        "pea==1.0,==1.0",
+        "-pea==1.0",
+        "pea-==1.0",
+        "pea[pod]==1.0",
+        f"{'p' * 100}==1.0",
+        f"{'p' * 101}==1.0",
+        "pea==1.0 ; sys_platform == 'win32'",
+        "pea==" + "1" * 5000,
+    ],
+)
+def test_usual_line_is_read_like_any_other(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    quick = read_or_refuse(line)
+    monkeypatch.setattr(requirements_reader, "_plain_package", lambda line: None)
+    assert quick == read_or_refuse(line)
+
+
+def read_or_refuse(line: str) -> object:
+    """Return the lock of a line, or the text of its error."""
+    try:
+        return read_requirements(line, "it", MARKERS)
+    except LockUnreadable as error:
+        return str(error)
 
 
 def test_credentials_of_addresses_are_not_kept() -> None:

@@ -12,27 +12,25 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import platformdirs
-from packaging.utils import NormalizedName
 
-from pkgwidgets.backends.config.index_selection import SourceFactory
-from pkgwidgets.backends.environment import interpreter as interpreter_module
-from pkgwidgets.backends.environment import record
 from pkgwidgets.backends.environment.installed_environment import InstalledEnvironment
-from pkgwidgets.backends.environment.record_files import RecordFiles
-from pkgwidgets.backends.sandbox.import_check import SubprocessImportChecker
 from pkgwidgets.backends.store import filesystem, forks, lock
 from pkgwidgets.backends.store.fail_points import reach
 from pkgwidgets.backends.store.journal_file import as_disk_failed
-from pkgwidgets.core import dependency_graph
 from pkgwidgets.core.copies import BuiltCopy, CopyPlan, EnvironmentCopy
-from pkgwidgets.core.environment import Distribution, Interpreter
+from pkgwidgets.core.environment import Interpreter
 from pkgwidgets.core.interfaces import Report
 
 from . import kernel_spec, marks
 from .marks import Mark, State
-from .uv_copies import UvCopies
+
+if TYPE_CHECKING:
+    from pkgwidgets.backends.config.index_selection import SourceFactory
+
+    from .copy_builder import CopyBuilder
 
 _STATE = ".pkgwidgets"
 """The folder of the marks and of the lock; no copy can have this name."""
@@ -51,7 +49,14 @@ class FolderCopies:
         self._source = source
         self._root = root or platformdirs.user_data_path("pkgwidgets") / "environments"
         self._find_kernel_folder = find_kernel_folder
-        self._uv = UvCopies(source.interpreter, sources, self._inheritable)
+        self._sources = sources
+
+    @property
+    def _builder(self) -> CopyBuilder:
+        # Late: each panel lists the copies, and few make one.
+        from .copy_builder import CopyBuilder
+
+        return CopyBuilder(self._source, self._sources, self._inheritable)
 
     @property
     def _place(self) -> Path:
@@ -68,9 +73,7 @@ class FolderCopies:
         """Return the Python for a copy; raise `EnvironmentRefused` if there is none."""
         if python is None:
             return self._source.interpreter
-        path = Path(python)
-        is_path = "/" in python or path.exists()
-        return interpreter_module.describe(path if is_path else self._uv.find_python(python))
+        return self._builder.find_python(python)
 
     def kernel_folder(self, name: str) -> Path | None:
         """Return the folder of the kernel of a copy; None if Jupyter is not installed here."""
@@ -113,62 +116,15 @@ class FolderCopies:
 
     def build(self, plan: CopyPlan, report: Report) -> None:
         """Make the environment of a plan, without offering it. Raises `CopyFailed`."""
-        installed = dependency_graph.readable_distributions(self._source.distributions())
         with as_disk_failed(""):
             mark = marks.mark_of(plan, self.kernel_folder(plan.name), datetime.now(UTC))
             marks.write_mark(self._place, mark)
         reach("COPY:marked")
-        self._uv.make(plan, report)
-        reach("COPY:made")
-        self._uv.install(plan, installed, report)
-        reach("COPY:installed")
-        with as_disk_failed(""):
-            self._tidy(plan)
-        reach("COPY:tidied")
-
-    def _tidy(self, plan: CopyPlan) -> None:
-        """Remove what uv records of this run: dependencies stay dependencies."""
-        dependencies = {package.id for package in plan.packages if not package.requested}
-        repacked = {package.id for package in plan.packages if not package.from_index}
-        for name, distribution in self._built(plan).items():
-            if name in dependencies:
-                record.remove_requested(distribution.path)
-            if name in repacked:
-                record.remove_direct_url(distribution.path)
-
-    def _built(self, plan: CopyPlan) -> dict[NormalizedName, Distribution]:
-        environment = self._environment(plan)
-        return dependency_graph.readable_distributions(environment.distributions())
-
-    def _environment(self, plan: CopyPlan) -> InstalledEnvironment:
-        python = plan.folder / "bin" / "python"
-        return InstalledEnvironment(interpreter_module.describe(python))
+        self._builder.build(plan, report)
 
     def inspect(self, plan: CopyPlan, report: Report) -> BuiltCopy:
-        """Read what was built, and import its modules.
-
-        Of the same Python, the files must be those of the source: RECORD has their hashes.
-        """
-        environment = self._environment(plan)
-        built = dependency_graph.readable_distributions(environment.distributions())
-        here = dependency_graph.readable_distributions(self._source.distributions())
-        modules = RecordFiles(environment).modules(tuple(built))
-        names = [module for found in modules.values() for module in found]
-        checker = SubprocessImportChecker(environment.interpreter)
-        is_same_python = environment.interpreter.tags == self._source.interpreter.tags
-        return BuiltCopy(
-            versions={name: distribution.version for name, distribution in built.items()},
-            failures=checker.check(names, report).errors,
-            differing=tuple(
-                package.id
-                for package in plan.packages
-                if is_same_python
-                and package.from_index
-                and package.id in built
-                and record.content_digest(built[package.id].path)
-                != record.content_digest(here[package.id].path)
-            ),
-        )
+        """Read what was built, and import its modules."""
+        return self._builder.inspect(plan, report)
 
     def complete(self, plan: CopyPlan, notes: Sequence[str]) -> EnvironmentCopy:
         """Offer what was built, durably, with its kernel."""
@@ -191,6 +147,12 @@ class FolderCopies:
         marks.write_mark(self._place, complete)
         reach("COPY:complete")
         return complete
+
+    def keep(self, name: str) -> None:
+        """Note durably that a complete copy is to stay."""
+        mark = marks.read_marks(self._place)[name]
+        with as_disk_failed(""):
+            marks.write_mark(self._place, replace(mark, kept=True))
 
     def remove(self, name: str) -> None:
         """Remove a copy, complete or not, with its kernel; no other files."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pkgwidgets.backends.store import filesystem
-from pkgwidgets.core.copies import CopyPlan, EnvironmentCopy, checked_copy_name
+from pkgwidgets.core.copies import CopyPlan, EnvironmentCopy, checked_copy_name, known_kernel_name
 from pkgwidgets.core.errors import InvalidRequest
 
 _FORMAT = 1
@@ -44,6 +44,8 @@ class Mark:
     kernel_folder: str
     created: str
     notes: tuple[str, ...] = ()
+    kept: bool = False
+    return_to: str = ""
 
     def to_copy(self, root: Path) -> EnvironmentCopy:
         """Return what a user sees of a complete copy."""
@@ -57,6 +59,8 @@ class Mark:
             kernel=self.kernel,
             created=datetime.fromisoformat(self.created),
             notes=self.notes,
+            kept=self.kept,
+            return_to=self.return_to,
         )
 
 
@@ -71,6 +75,7 @@ def mark_of(plan: CopyPlan, kernel_folder: Path | None, created: datetime) -> Ma
         kernel=plan.kernel,
         kernel_folder=str(kernel_folder) if plan.kernel and kernel_folder is not None else "",
         created=created.isoformat(),
+        return_to=plan.return_to,
     )
 
 
@@ -100,6 +105,12 @@ def _read_mark(file: Path) -> Mark | None:
             return None
         checked_copy_name(fields["name"])
         datetime.fromisoformat(fields["created"])
-        return Mark(**{**fields, "state": State(fields["state"]), "notes": tuple(fields["notes"])})
+        fields |= {
+            "state": State(fields["state"]),
+            "notes": tuple(fields["notes"]),
+            "kept": fields.get("kept") is True,
+            "return_to": known_kernel_name(fields.get("return_to")),
+        }
+        return Mark(**fields)
     except (OSError, ValueError, TypeError, KeyError, AttributeError, InvalidRequest):
         return None

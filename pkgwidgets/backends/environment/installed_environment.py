@@ -169,6 +169,10 @@ class InstalledEnvironment:
             finally:
                 self.lock_descriptor = None
 
+    def foreign_owner(self) -> str | None:
+        """Return the name of the other user who owns the environment; None if it is this one's."""
+        return permissions.foreign_owner(self.interpreter.prefix)
+
     def hidden_reason(self) -> str | None:
         """Return that this user may not read what pkgwidgets did here; None if it can be read."""
         if not permissions.is_unreadable(self.place):

@@ -35,23 +35,30 @@ class FileKeptListing:
     ) -> None:
         self._environment = environment
         self._given_folder = folder
+        self._last: tuple[str, Listing] | None = None
         self.state = find_state
 
     def load(self, state: str) -> Listing | None:
         """Return the listing in this state; None if it is not kept."""
         if not state:
             return None
+        last = self._last
+        if last is not None and last[0] == state:
+            return last[1]
         with suppress(OSError, ValueError, TypeError, AttributeError, RecursionError):
             head, body = kept_file.read(self._file)
             if head == state:
                 rows = json.loads(body)
-                return {NormalizedName(name): _parse(*row) for name, row in rows.items()}
+                found = {NormalizedName(name): _parse(*row) for name, row in rows.items()}
+                self._last = state, found
+                return found
         return None
 
     def save(self, state: str, listing: Listing) -> None:
         """Keep the listing of a state; do nothing if the file cannot be written."""
         if not state:
             return
+        self._last = None
         rows = {name: _row(package) for name, package in listing.items()}
         with suppress(OSError, ValueError):
             kept_file.write(self._file, state, json.dumps(rows))

@@ -54,6 +54,14 @@ def owner_name(path: Path) -> str:
         return str(number)
 
 
+def foreign_owner(folder: Path) -> str | None:
+    """Return the name of the owner of a folder; None if that is this user, or there is none."""
+    try:
+        return None if folder.stat().st_uid == os.geteuid() else owner_name(folder)
+    except OSError:
+        return None
+
+
 def writers(folder: Path) -> str:
     """Return who may write to a folder, by its mode: `root and the group staff`."""
     while not folder.exists():

@@ -15,6 +15,7 @@ import secrets
 import shutil
 import stat
 import tempfile
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -158,6 +159,12 @@ def sync_all(place: StrPath) -> None:
     """
     begin("sync_all", place)
     os.sync()
+
+
+def begin_sync_all(place: StrPath) -> None:
+    """Begin to write everything to the disk, in a thread; `sync_all` has less to do later."""
+    begin("begin_sync_all", place)
+    threading.Thread(target=os.sync, name="pkgwidgets-sync", daemon=True).start()
 
 
 def make_folder(path: Path) -> None:

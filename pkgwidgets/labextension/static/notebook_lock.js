@@ -2,13 +2,14 @@
 // The lock of the open notebook: saved through its document, compared with what is installed, and restored.
 
 import { routeUrl } from "./badge.js";
+import { isLockKept, KEY, withKeeping, withLock } from "./lock_keeper.js";
 
 const LABELS = {
   restore: "Restore…",
   saveInto: "Save into this notebook",
+  keepUp: "Keep it up to date",
   save: "Save…",
 };
-const KEY = "pkgwidgets";
 const LOOK_MILLISECONDS = 15_000; // packages may change meanwhile; the server reads its cache
 const FORMATS = ["pylock.toml", "requirements.txt"];
 
@@ -21,9 +22,6 @@ export function lockText(metadata) {
   const lines = metadata?.lock?.requirements;
   return Array.isArray(lines) && lines.every((line) => typeof line === "string") ? lines.join("\n") : "";
 }
-
-/** Returns the metadata of a notebook with a new lock; all else is unchanged. */
-export const withLock = (metadata, lock) => ({ ...(metadata && typeof metadata === "object" ? metadata : {}), lock });
 
 function button(label, onClick) {
   const node = document.createElement("button");
@@ -51,14 +49,18 @@ export function showNotebookLock(node, { notebook, place, isSeen, restore, creat
   const back = button(LABELS.restore, () => restore(text()));
   back.hidden = true;
   const into = button(LABELS.saveInto, saveIntoNotebook);
+  const keeping = Object.assign(document.createElement("input"), { type: "checkbox", onchange: setKeeping });
+  const keepLabel = Object.assign(document.createElement("label"), { className: "pkgw-lock-keep", title: "After each change of the packages, they are saved in this notebook again." });
+  keepLabel.append(keeping, LABELS.keepUp);
   const format = document.createElement("select");
   format.setAttribute("aria-label", "Save the installed packages as a file");
   for (const name of [LABELS.save, ...FORMATS]) format.append(new Option(name, name));
   format.onchange = saveAsFile;
-  node.append(line, back, into, format);
+  node.append(line, back, into, keepLabel, format);
   const { context } = notebook;
   let isEnded = false;
   let turn = 0;
+  let compared = ""; // the lock that the line speaks of
 
   const metadata = () => context.model?.sharedModel.getMetadata(KEY);
   const text = () => lockText(metadata());
@@ -83,10 +85,19 @@ export function showNotebookLock(node, { notebook, place, isSeen, restore, creat
   async function compare() {
     const mine = ++turn;
     const lock = text();
+    compared = lock;
     const answer = lock ? await ask((server) => server.post("drift", { text: lock })) : { text: "" };
     if (mine !== turn || isEnded || !answer) return;
     back.hidden = !answer.text;
     say(answer.text);
+  }
+
+  const showKeeping = () => (keeping.checked = isLockKept(metadata()));
+
+  async function setKeeping() {
+    context.model.sharedModel.setMetadata(KEY, withKeeping(metadata(), keeping.checked));
+    if (keeping.checked) await saveIntoNotebook();
+    else if (!context.isDisposed) await context.save();
   }
 
   async function saveIntoNotebook() {
@@ -112,16 +123,28 @@ export function showNotebookLock(node, { notebook, place, isSeen, restore, creat
     say(exported.notes.map((note) => `${note}.`).join(" "));
   }
 
+  // Another page, or the keeper of the lock, may have changed it.
+  function onMetadata() {
+    showKeeping();
+    if (text() !== compared) compare();
+  }
+
   const timer = setInterval(() => {
     if (isSeen() && text() && document.visibilityState !== "hidden") compare();
   }, LOOK_MILLISECONDS);
-  context.ready.then(compare);
+  context.ready.then(() => {
+    if (isEnded || context.isDisposed) return;
+    showKeeping();
+    context.model.sharedModel.metadataChanged?.connect(onMetadata);
+    compare();
+  });
 
   return {
     compare,
     end() {
       isEnded = true;
       clearInterval(timer);
+      context.model?.sharedModel.metadataChanged?.disconnect(onMetadata);
       node.replaceChildren();
     },
   };

@@ -2,6 +2,7 @@
 // The extension: a command in the toolbar, the palette and the Kernel menu, and a side bar. What it shows is loaded when it is opened.
 
 import { badgeText, countUpdates } from "./badge.js";
+import { keepLocks } from "./lock_keeper.js";
 import { loadShared } from "./shared.js";
 
 const COMMAND = "pkgwidgets:open";
@@ -107,6 +108,7 @@ function activate({ app, tracker, palette, restorer, icon, lumino, scope, regist
   app.shell.add(bar, "right", { rank: 650, type: "Packages" });
   restorer?.add(bar, "pkgwidgets-panel");
 
+  keepLocks(tracker, (notebook) => (work) => askServer(place(notebook), work));
   tracker.currentChanged.connect((_, notebook) => {
     app.commands.notifyCommandChanged(COMMAND);
     badge.update();
@@ -115,6 +117,14 @@ function activate({ app, tracker, palette, restorer, icon, lumino, scope, regist
   readSettings(app, registry, badge);
   setInterval(badge.update, BADGE_MILLISECONDS);
   document.addEventListener("visibilitychange", badge.update);
+}
+
+/** Asks the server for a notebook; returns null if it does not answer: nothing waits for that. */
+async function askServer(place, work) {
+  if (!place.kernelId && !place.kernelspec) return null;
+  const { createServer } = await import(new URL("./views/rest/server.js", import.meta.url).href);
+  const server = createServer(place);
+  return work(server).catch(() => null).finally(() => server.end());
 }
 
 async function readSettings({ restored }, registry, badge) {

@@ -17,7 +17,7 @@ const loadViews = () => import(new URL("./views/rest_panel.js", import.meta.url)
  * Shows the views in `element`; returns what ends them.
  *
  * @param {HTMLElement} element
- * @param {{ baseUrl: string, token?: string, kernelId?: string, kernelspec?: string, restart?: () => Promise<void> }} place
+ * @param {{ baseUrl: string, token?: string, kernelId?: string, kernelspec?: string, restart?: () => Promise<void>, session?: any }} place
  * @param {string} reason
  * @param {() => Promise<any>} [load]
  */

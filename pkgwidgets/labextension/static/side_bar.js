@@ -103,7 +103,7 @@ function createPlace({ Panel, Widget }, of) {
     const widget = new Widget({ node: element });
     host.addWidget(widget);
     try {
-      const opened = await showRestPanel(element, { ...of.placeOf(of.notebook), restart: () => session.restartKernel() }, reason);
+      const opened = await showRestPanel(element, { ...of.placeOf(of.notebook), restart: () => session.restartKernel(), session }, reason);
       const dispose = () => {
         opened.dispose();
         widget.dispose();

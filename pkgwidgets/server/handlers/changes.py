@@ -65,12 +65,6 @@ class PlansHandler(BaseHandler):
 class ApplyingHandler(BaseHandler):
     """A route that applies a plan: a stored one, or one made for the request."""
 
-    @property
-    def responds_async(self) -> bool:
-        """Whether the client prefers an answer at once. Source: RFC 7240 §4.1."""
-        preferences = ",".join(self.request.headers.get_list("Prefer")).split(",")
-        return "respond-async" in [preference.strip().lower() for preference in preferences]
-
     async def plan_to_apply(
         self,
         backend: Backend,

@@ -1,16 +1,19 @@
-"""The routes of copies: list them, make one, remove one."""
+"""The routes of copies: list them, make one and follow that, remove one."""
 
 from __future__ import annotations
 
 import re
 from functools import partial
 
+from jupyter_server.utils import url_path_join
+
 from pkgwidgets.core.copies import checked_copy_name
 from pkgwidgets.core.errors import InvalidRequest
 from pkgwidgets.operations import copying
 from pkgwidgets.presentation import payloads
-from pkgwidgets.server import request_body
+from pkgwidgets.server import copy_runs, request_body
 from pkgwidgets.server.base_handler import BaseHandler, requires_execute, requires_read
+from pkgwidgets.server.payloads import event
 from pkgwidgets.server.threads import run_in_thread
 
 _VERSION = re.compile(r"3\.\d{1,2}(\.\d{1,2})?")
@@ -28,7 +31,10 @@ class CopiesHandler(BaseHandler):
 
     @requires_execute
     async def post(self) -> None:
-        """Answer the plan of a copy, and what was made of it; with `plan_only`, nothing is made."""
+        """Answer the plan of a copy, and what was made of it; with `plan_only`, nothing is made.
+
+        For `Prefer: respond-async`, answer at once with the operation.
+        """
         fields = self.fields("name", "python", "only", "plan_only")
         name = checked_copy_name(fields.get("name"))
         python = request_body.text_field(fields, "python")
@@ -41,13 +47,25 @@ class CopiesHandler(BaseHandler):
         plan = await run_in_thread(
             partial(copying.plan_copy, backend, name, python=python, only=fields.get("only"))
         )
-        made = None
-        if not plan_only:
-            made = await run_in_thread(partial(copying.copy_environment, backend, plan))
-        await self.write_success(
-            copy_plan=payloads.copy_plan(plan),
-            environment=None if made is None else payloads.environment_copy(made),
+        planned = payloads.copy_plan(plan)
+        if plan_only:
+            return await self.write_success(copy_plan=planned, environment=None)
+        run = self.context.copies.start(backend, plan)
+        if self.responds_async:
+            return await self._accept(run)
+        await run_in_thread(run.wait)
+        if run.error is not None:
+            return await self.write_failure(run.error)
+        made = None if run.copy is None else payloads.environment_copy(run.copy)
+        await self.write_success(copy_plan=planned, environment=made)
+
+    async def _accept(self, run: copy_runs.CopyRun) -> None:
+        self.set_status(202)
+        self.set_header(
+            "Location", url_path_join(self.base_url, "pkgwidgets", "operations", run.id)
         )
+        self.set_header("Preference-Applied", "respond-async")
+        await self.write_success(operation=copy_runs.operation(run, self.face))
 
 
 class CopyHandler(BaseHandler):
@@ -61,3 +79,27 @@ class CopyHandler(BaseHandler):
         backend = await self.backend()
         removed = await run_in_thread(partial(copying.remove_copy, backend, name))
         await self.write_success(environment=payloads.environment_copy(removed))
+
+
+class OperationHandler(BaseHandler):
+    """`GET operations/{id}`: a copy that is being made; `DELETE` cancels it."""
+
+    @requires_read
+    async def get(self, operation_id: str) -> None:
+        """Answer the operation as it is now, or a stream of events until it has ended."""
+        run = self.context.copies.get(operation_id)
+        if self.wants_stream:
+            messages = copy_runs.stream(run, self.face, self.last_event)
+            return await self.write_stream(messages, f"the copy {run.plan.name}")
+        events = [event(entry) for entry in run.events]
+        await self.write_success(operation=copy_runs.operation(run, self.face), events=events)
+
+    @requires_execute
+    async def delete(self, operation_id: str) -> None:
+        """Request its end, and answer before that; a copy that is made stays."""
+        self.fields()
+        run = self.context.copies.get(operation_id)
+        run.cancel()
+        self.set_status(202)
+        self.set_header("Location", self.request.path)
+        await self.write_success(operation=copy_runs.operation(run, self.face))

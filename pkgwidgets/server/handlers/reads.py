@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import aclosing
 from functools import partial
-
-from tornado.iostream import StreamClosedError
 
 from pkgwidgets.core.errors import InvalidRequest
 from pkgwidgets.core.interfaces import Backend
@@ -149,7 +146,7 @@ class TransactionHandler(BaseHandler):
         """Answer the transaction as it is now, or a stream of events until it has ended."""
         backend = await self.backend()
         transaction = await run_in_thread(partial(get_transaction, backend, transaction_id))
-        if "text/event-stream" in self.request.headers.get("Accept", ""):
+        if self.wants_stream:
             return await self._stream(backend, transaction_id)
 
         def build_response() -> JsonResponse:
@@ -173,24 +170,8 @@ class TransactionHandler(BaseHandler):
         await self.write_success(transaction=payloads.transaction(transaction))
 
     async def _stream(self, backend: Backend, transaction_id: str) -> None:
-        self.set_header("Content-Type", "text/event-stream")
-        self.set_header("Cache-Control", "no-cache")
-        self.set_header("X-Accel-Buffering", "no")
-        last_event_id = self.request.headers.get("Last-Event-ID", "")
-        seen = (
-            int(last_event_id)
-            if last_event_id.isascii() and last_event_id.isdigit() and len(last_event_id) < 16
-            else 0
-        )
-        messages = progress.stream(self.context.feeds, backend, transaction_id, seen)
-        try:
-            async with aclosing(messages):  # also when the client has gone
-                async for message in messages:
-                    self.write(message)
-                    await self.flush_or_disconnect()
-            await self.finish(set_content_type="text/event-stream")
-        except StreamClosedError:
-            self.log.debug("the client that followed %s has disconnected", transaction_id)
+        messages = progress.stream(self.context.feeds, backend, transaction_id, self.last_event)
+        await self.write_stream(messages, transaction_id)
 
 
 class OpenApiHandler(BaseHandler):

@@ -7,12 +7,9 @@ other routes does not name them. Errors are worded for the panel.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import aclosing
 from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar
-
-from tornado.iostream import StreamClosedError
 
 from pkgwidgets.commands.plan_request import ACTIONS, BackendPlanner, PlanRequest, plan_for
 from pkgwidgets.core.errors import InvalidRequest, PkgwidgetsError
@@ -255,23 +252,13 @@ class TransactionHandler(ViewHandler):
         """Answer the log; for `Accept: text/event-stream` the progress until the end."""
         view = await self.planned_view()
         transaction = await run_in_thread(partial(get_transaction, view.backend, transaction_id))
-        if "text/event-stream" not in self.request.headers.get("Accept", ""):
+        if not self.wants_stream:
             log = await run_in_thread(
                 partial(view_lists.transaction_log, view.backend, transaction_id)
             )
             return await self.write_success(**log)
-        self.set_header("Content-Type", "text/event-stream")
-        self.set_header("Cache-Control", "no-cache")
-        self.set_header("X-Accel-Buffering", "no")
         messages = view_plans.task_stream(self.context.feeds, view, transaction)
-        try:
-            async with aclosing(messages):  # also when the client has gone
-                async for message in messages:
-                    self.write(message)
-                    await self.flush_or_disconnect()
-            await self.finish(set_content_type="text/event-stream")
-        except StreamClosedError:
-            self.log.debug("the client that followed %s has disconnected", transaction_id)
+        await self.write_stream(messages, transaction_id)
 
     @requires_execute
     async def delete(self, transaction_id: str) -> None:

@@ -31,7 +31,8 @@ function render({ model: widget, el }) {
   const model = withClicks(widget, el, "history");
   const count = h("span", { className: "pkgw-dim", role: "status" });
   const close = button("×", { className: "pkgw-quiet pkgw-close", ariaLabel: LABELS.close, onclick: sendClose });
-  const head = h("div", { className: "pkgw-row pkgw-head" }, h("h3", { className: "pkgw-title" }, LABELS.history), count, close);
+  const copy = button(LABELS.makeCopy, { className: "pkgw-quiet", onclick: () => model.send({ type: "copy" }) });
+  const head = h("div", { className: "pkgw-row pkgw-head" }, h("h3", { className: "pkgw-title" }, LABELS.history), count, copy, close);
   const body = h("div", { className: "pkgw-body" });
   const root = h("section", { className: "pkgw", ariaLabel: "History" }, head, body);
   root.dataset.lmSuppressShortcuts = "true"; // JupyterLab handles shortcuts before the panel's listeners run

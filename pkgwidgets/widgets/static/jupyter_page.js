@@ -74,6 +74,51 @@ export async function restartKernel(model) {
   if (!response.ok) throw new Error(`the server answered ${response.status}`);
 }
 
+// The session of the panel's notebook, where the page lets the panel change its kernel.
+function sessionOf(model) {
+  const session = model.session ?? notebookOf(model)?.sessionContext;
+  return session?.changeKernel ? session : null;
+}
+
+/** @param {Model} model */
+export const canSwitchKernel = (model) => sessionOf(model) !== null;
+
+/** @param {Model} model */
+export const kernelNameOf = (model) => sessionOf(model)?.session?.kernel?.name ?? "";
+
+/** @param {Model} model */
+export const defaultKernelOf = (model) => sessionOf(model)?.specsManager?.specs?.default ?? "";
+
+/**
+ * Gives the panel's notebook another kernel, and ends the kernel that it had.
+ *
+ * @param {Model} model
+ * @param {string} name of the kernel specification
+ */
+export async function switchKernel(model, name) {
+  const session = sessionOf(model);
+  if (!session) throw new Error("this page cannot change the kernel");
+  await session.specsManager?.refreshSpecs?.(); // the page may not know a new one
+  await session.changeKernel({ name });
+}
+
+/**
+ * Removes a copy, as another environment of the server does.
+ *
+ * @param {Model} model
+ * @param {string} name
+ * @param {string} kernelspec a kernel of that other environment
+ */
+export async function removeCopy(model, name, kernelspec) {
+  const { baseUrl, token, headers: more = {}, fetch: ask = fetch } = model.place ?? config();
+  const headers = { ...more, "X-XSRFToken": /(?:^|; )_xsrf=([^;]*)/.exec(document.cookie)?.[1] ?? "" };
+  if (token) headers.Authorization = `token ${token}`;
+  const path = `pkgwidgets/environments/${encodeURIComponent(name)}?kernelspec=${encodeURIComponent(kernelspec)}`;
+  const response = await ask(new URL(path, new URL(baseUrl, location.href)).href, { method: "DELETE", headers, credentials: "same-origin" });
+  const { error } = await response.json().catch(() => ({}));
+  if (!response.ok) throw new Error(error?.message ?? `the server answered ${response.status}.`);
+}
+
 /**
  * Returns the page's commands, which ipylab gives access to; null without ipylab.
  *

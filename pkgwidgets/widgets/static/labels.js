@@ -31,6 +31,13 @@ export const LABELS = {
   insertCell: "Insert as cell",
   restart: "Restart kernel",
   restartAndRun: "Restart and run up to here",
+  makeCopy: "Make my own copy…",
+  copyNow: "Make the copy",
+  cancelCopy: "Cancel the copy",
+  switchKernel: "Switch this notebook to it",
+  keep: "Keep it",
+  throwAway: "Throw it away…",
+  throwAwayNow: "Throw it away",
 };
 
 /**

@@ -2,11 +2,13 @@
 // The panel for a kernel that cannot show it: without pkgwidgets, busy, or dead. The same views, with the server on their other side.
 
 /** @import {Place} from "./rest/server.js" */
+import copyView from "./copy_view.js";
 import { h } from "./dom.js";
 import historyView from "./history_view.js";
 import installForm from "./install_form.js";
 import planView from "./plan_view.js";
 import progressView from "./progress_view.js";
+import { copySide } from "./rest/copy_side.js";
 import { historySide } from "./rest/history_side.js";
 import { listSide } from "./rest/list_side.js";
 import { formSide, planSide } from "./rest/plan_side.js";
@@ -40,19 +42,21 @@ async function showStyled(root) {
  * Shows the panel in an element. `restart` restarts the kernel where the page knows how; else the server does.
  *
  * @param {HTMLElement} element
- * @param {Place & { restart?: () => Promise<void> }} options
+ * @param {Place & { restart?: () => Promise<void>, session?: any }} options
  * @returns {{ refresh: () => void, plan: (body: object) => void, dispose: () => void }}
  */
-export function openRestPanel(element, { restart, ...place }) {
+export function openRestPanel(element, { restart, session, ...place }) {
   const server = createServer(place);
   const models = {
     table: createViewModel({ header: { title: "Packages", busy: "reading the packages…" }, rows: [], revision: 0, labels: {}, advisories: {}, holds: {} }),
     task: createViewModel({ task: {}, question: {}, kernel: place.kernelId ?? "", home: "" }),
     plan: createViewModel({ state: "hidden", plan: {}, error: "", impact: {}, rehearsal: {}, preparation: {}, home: "" }),
     form: createViewModel({ form: {} }),
+    copy: createViewModel({ form: {} }),
     history: createViewModel({ entries: null, logs: {} }),
   };
   models.task.restart = restart ?? server.restartKernel;
+  for (const model of [models.table, models.copy]) Object.assign(model, { session, place });
 
   const list = listSide(server, models.table, {
     onRunning: ({ id, title }) => task.join(id, title),
@@ -67,11 +71,13 @@ export function openRestPanel(element, { restart, ...place }) {
   const plan = planSide(server, models.plan, { onOpen: () => task.close(), onApply: (id, title) => task.start(`plans/${id}`, title) });
   const form = formSide(server, models.form, plan.plan);
   const history = historySide(server, models.history, { onUndo: (id) => plan.plan({ undo: id }), onFailure: list.notify });
+  const copy = copySide(server, models.copy);
 
   models.task.answer = (message) => task.answer(message);
   models.plan.answer = plan.answer;
   models.form.answer = form.answer;
-  models.history.answer = history.answer;
+  models.copy.answer = copy.answer;
+  models.history.answer = (message) => (message.type === "copy" ? copy.open() : history.answer(message));
   models.table.answer = (message) => {
     const { type, names, version } = message;
     if (type === "plan") plan.plan({ ...message, type: undefined, names: undefined, upgrade: names ?? "all", version });
@@ -79,11 +85,12 @@ export function openRestPanel(element, { restart, ...place }) {
     else if (type === "uninstall") plan.plan({ uninstall: names });
     else if (type === "install") form.open();
     else if (type === "history") history.open();
+    else if (type === "copy") copy.open();
     else list.answer(message);
   };
 
   // In the order in which the panel of a kernel has them.
-  const views = /** @type {const} */ ([[progressView, models.task], [planView, models.plan], [installForm, models.form], [historyView, models.history], [packageTable, models.table]]);
+  const views = /** @type {const} */ ([[progressView, models.task], [planView, models.plan], [installForm, models.form], [copyView, models.copy], [historyView, models.history], [packageTable, models.table]]);
   const root = h("div", { className: "pkgw-panel", hidden: true });
   element.append(root);
   const cleanUps = views.map(([view, model]) => {

@@ -21,6 +21,8 @@
  * @property {(event: string, listener: (...args: any[]) => void) => any} off
  * @property {any} [widget_manager]
  * @property {() => Promise<void>} [restart] restarts the kernel, where no widget manager can
+ * @property {any} [session] JupyterLab's session of the notebook, where no widget manager has it
+ * @property {import("./rest/server.js").Place} [place] where the server is, if not where the page says
  */
 
 /**

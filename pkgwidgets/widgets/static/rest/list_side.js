@@ -123,6 +123,15 @@ export function listSide(server, model, { onRunning, onListed, isBusy }) {
     }
   }
 
+  async function keepCopy() {
+    try {
+      await server.put("copy", { kept: true });
+      await refresh();
+    } catch (error) {
+      if (!server.isEnded()) setHeader({ notice: asRefusal(error).message });
+    }
+  }
+
   const marks = safetySide(server, model, { setHeader, refresh: () => refresh() });
 
   async function loadDetail(id) {
@@ -174,6 +183,7 @@ export function listSide(server, model, { onRunning, onListed, isBusy }) {
       if (message.type === "check") check(true);
       if (message.type === "retry") retry(message.names[0]);
       if (message.type === "dismiss") dismiss(message.names[0]);
+      if (message.type === "keep") keepCopy();
       if (message.type === "hold") marks.hold(message);
       if (message.type === "unhold") marks.unhold(message);
       if (message.type === "detail") loadDetail(message.id);

@@ -6,6 +6,7 @@ import { withClicks } from "../clicks.js";
 import { button, h, setText } from "../dom.js";
 import { countedLabel, LABELS } from "../labels.js";
 import { headCell, rowCells } from "./cells.js";
+import { makeCopyMark } from "./copy_mark.js";
 import { makeGrid } from "./grid.js";
 import { makeHoldForm } from "./hold_form.js";
 import { chipLabel, emptyText, listState } from "./list_state.js";
@@ -27,6 +28,7 @@ function render({ model: widget, el }) {
   const install = button(LABELS.install, { onclick: () => model.send({ type: "install" }) });
   const history = button(LABELS.history, { className: "pkgw-quiet", onclick: () => model.send({ type: "history" }) });
   const refused = h("p", { className: "pkgw-note" });
+  const copyMark = makeCopyMark(model);
   const notice = h("p", { className: "pkgw-note", role: "status" });
   const unsafe = h("p", { className: "pkgw-note", role: "status" });
   const search = h("input", { type: "search", placeholder: "Filter (press /)", ariaLabel: "Filter packages", oninput: () => layout() });
@@ -46,7 +48,7 @@ function render({ model: widget, el }) {
   const upgradeChosen = button("", { className: "pkgw-main", onclick: () => model.send({ type: "plan", names: [...selected].map((id) => rows.get(id).name) }) });
   const foot = bar("foot", chosen, upgradeChosen);
   const root = h("section", { className: "pkgw", ariaLabel: "Packages" },
-    bar("head", title, where, checked, check, all, install, history), refused, notice, unsafe,
+    bar("head", title, where, checked, check, all, install, history), refused, copyMark.node, notice, unsafe,
     bar("filter", search, ...chips.map(({ node }) => node), fix, count, sorted), holdForm.node, scroller, empty, offers.note, foot);
   root.dataset.lmSuppressShortcuts = "true"; // JupyterLab handles shortcuts before the panel's listeners run
 
@@ -209,6 +211,7 @@ function render({ model: widget, el }) {
     setText(title, name);
     setText(where, place);
     setText(refused, refusal);
+    copyMark.show(model.get("header") ?? {});
     setText(notice, news);
     setText(unsafe, [advisories, holds].filter(Boolean).join(" "));
     // Not `disabled`: that would move the keyboard focus out of the panel right after the click.
