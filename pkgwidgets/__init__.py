@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from pkgwidgets.core.packages import PackageDependencies, PackageInfo, PackageStatus
     from pkgwidgets.core.plans import Change, HeldBack, Plan
     from pkgwidgets.core.policy import ListedHold
+    from pkgwidgets.core.projects import OwningProject
     from pkgwidgets.core.releases import Release
     from pkgwidgets.core.transactions import Outcome, Transaction
     from pkgwidgets.core.unlocking import Unlock
@@ -86,6 +87,7 @@ __all__ = [
     "NotebookUntried",
     "OtherVersion",
     "Outcome",
+    "OwningProject",
     "PackageDependencies",
     "PackageInfo",
     "PackageNotFound",
@@ -132,6 +134,7 @@ _MODULES = {
     "core.packages": ("PackageDependencies", "PackageInfo", "PackageStatus"),
     "core.plans": ("Change", "HeldBack", "Plan"),
     "core.policy": ("ListedHold",),
+    "core.projects": ("OwningProject",),
     "core.releases": ("Release",),
     "core.transactions": ("Outcome", "Transaction"),
     "core.unlocking": ("Unlock",),

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from pkgwidgets.backends.index.provenance import IndexProvenance
     from pkgwidgets.backends.installer.lock_sources import UvLockSources
     from pkgwidgets.backends.installer.uv import UvInstaller
+    from pkgwidgets.backends.installer.uv_project import UvProjectFiles
     from pkgwidgets.backends.processes.kernel_processes import StartedNotebook
     from pkgwidgets.backends.sandbox.preparations import FolderPreparations
     from pkgwidgets.backends.store.savepoint import FolderSavePoint
@@ -73,6 +74,7 @@ _LATE = (
     "installer.lock_sources",
     "installer.uv",
     "installer.uv_lock",
+    "installer.uv_project",
     "processes.kernel_processes",
     "processes.process_info",
     "processes.running_kernels",
@@ -419,6 +421,11 @@ def _backend(
 
         return UvLockSources(installer(), target)
 
+    def project_files() -> UvProjectFiles:
+        from pkgwidgets.backends.installer.uv_project import UvProjectFiles
+
+        return UvProjectFiles(target)
+
     def copies() -> FolderCopies:
         from pkgwidgets.backends.copies.folder_copies import FolderCopies
 
@@ -464,6 +471,7 @@ def _backend(
         advisories=partial(_advisory_settings, target.prefix, sources),
         provenance=deferred(provenance),
         lock_sources=deferred(lock_sources),
+        project_files=deferred(project_files),
         copies=deferred(copies),
         project_names=deferred(project_names),
         summaries=deferred(summaries),

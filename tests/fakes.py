@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from queue import Queue
 from threading import Thread
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from fake_preparations import FakePreparations
@@ -438,6 +439,7 @@ class FakeSavePoint:
         tick: Callable[[], None] = lambda: None,
         *,
         folders: Collection[Path] = (),
+        outside: Mapping[Path, str] = MappingProxyType({}),
     ) -> int:
         tick()
         rows = {path: self._disk.get(path) for path in paths}

@@ -45,15 +45,16 @@ SERVICE = {
     "list_variables": "",
     "plan_copy": "name, python=None, only=None, *, report=None",
     "plan_fix": "names=None, *, sources=(), report=None",
-    "plan_install": "requirement, allow='dependencies', *, report=None",
+    "plan_install": "requirement, allow='dependencies', *, project=False, report=None",
     "plan_known_good": "notebook, *, report=None",
     "plan_restore": "source=None, exact=False, *, as_of=None, report=None",
     "plan_surviving": "notebooks, *, report=None",
     "plan_undo": "transaction=None, *, report=None",
-    "plan_uninstall": "names",
+    "plan_uninstall": "names, *, project=False",
     "plan_upgrade": "names=None, version=None, allow='dependencies', *, step=None, notebooks=(), "
-    "root=None, allow_untried=False, report=None",
+    "root=None, allow_untried=False, project=False, report=None",
     "prepare": "plan, *, report=None",
+    "project": "",
     "read_only_reason": "",
     "rehearse": (
         "plan, notebooks, *, seconds=600.0, network=False, sanitize=None, root=None, report=None"

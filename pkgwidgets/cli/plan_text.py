@@ -29,6 +29,8 @@ def plan_parts(plan: Plan, history: Sequence[Transaction]) -> Iterator[Part]:
         yield tables.plan(plan) if plan else "There is nothing to change."
     for hold in plan.holds:
         yield f"{capitalize_first(str(hold))}."
+    if plan.project is not None:
+        yield f"{plan.project} will change, too."
     changed = {change.id for change in plan.changes}
     for held_back in plan.held_back:
         yield held_back_text(held_back, is_changed=held_back.id in changed)
@@ -58,6 +60,8 @@ def apply_command(request: Request) -> str:
         words += ["--as-of", request.as_of]
     if request.exact:
         words.append("--exact")
+    if request.project:
+        words.append("--project")
     if request.action == "upgrade" and not request.names:
         words.append("--all")
     if request.version is not None:

@@ -184,6 +184,7 @@ def _add_plan_arguments(parser: _Parser) -> None:
     _add_version_option(parser)
     _add_step_option(parser)
     _add_allow_option(parser)
+    _add_project_option(parser)
 
 
 def _add_upgrade_arguments(parser: _Parser) -> None:
@@ -201,6 +202,7 @@ def _add_upgrade_arguments(parser: _Parser) -> None:
     )
     _add_version_option(parser)
     _add_step_option(parser)
+    _add_project_option(parser)
     _add_changing_options(parser, "upgrade")
 
 
@@ -211,11 +213,13 @@ def _add_install_arguments(parser: _Parser) -> None:
         metavar="REQUIREMENT",
         help="Requirements to install, such as polars or 'polars>=1'",
     )
+    _add_project_option(parser)
     _add_changing_options(parser, "install")
 
 
 def _add_uninstall_arguments(parser: _Parser) -> None:
     parser.add_argument("names", nargs="+", metavar="NAME", help="Packages to uninstall")
+    _add_project_option(parser)
     _add_changing_options(parser, "uninstall", allow=False)
 
 
@@ -353,6 +357,14 @@ def _add_step_option(parser: _Parser) -> None:
         "--step",
         choices=STEP_LIMITS,
         help="The biggest step that an upgrade may take (default: any)",
+    )
+
+
+def _add_project_option(parser: _Parser) -> None:
+    parser.add_argument(
+        "--project",
+        action="store_true",
+        help="Also change pyproject.toml and uv.lock of the uv project of the environment",
     )
 
 

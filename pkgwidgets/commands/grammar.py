@@ -45,6 +45,7 @@ class Request:
     sources: tuple[str, ...] = ()
     sarif: bool = False
     exact: bool = False
+    project: bool = False
     as_of: str | None = None
     script: bool = False
     for_python: str | None = None
@@ -61,6 +62,7 @@ class Request:
             step=self.step,
             sources=self.sources,
             exact=self.exact,
+            project=self.project,
             as_of=self.as_of,
         )
 

@@ -9,12 +9,14 @@ from pkgwidgets.core.errors import InvalidRequest
 from pkgwidgets.core.interfaces import Backend, Report, no_report
 from pkgwidgets.core.lock import Export
 from pkgwidgets.core.names import checked_name, checked_requirement
-from pkgwidgets.core.plan_arguments import checked_target
+from pkgwidgets.core.plan_arguments import checked_project, checked_target
 from pkgwidgets.core.plans import AllowPolicy, Plan, StepLimit
 
 Action = Literal["upgrade", "install", "uninstall", "undo", "fix", "restore"]
 ACTIONS: tuple[Action, ...] = get_args(Action)
 """The actions that can be planned."""
+PROJECT_ACTIONS = ("upgrade", "install", "uninstall")
+"""The actions that can change the project that the environment belongs to, too."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,6 +38,8 @@ class PlanRequest:
     exact: bool = False
     as_of: str | None = None
     lock: Export | None = None
+    project: bool = False
+    """Whether the files of the project that the environment belongs to change, too."""
 
     def check(self) -> None:
         """Raise `InvalidRequest` for what cannot be planned, before anything is started."""
@@ -43,6 +47,7 @@ class PlanRequest:
         for name in self.names:
             _check_name(self.action, name)
         checked_target(self.version, self.names, self.step)
+        checked_project(self.project, self.allow, self.step)
 
 
 class Planner(Protocol):
@@ -56,13 +61,16 @@ class Planner(Protocol):
         /,
         *,
         step: StepLimit | None,
+        project: bool,
     ) -> Plan:
         """Plan to upgrade packages; None means everything."""
 
-    def plan_install(self, requirements: tuple[str, ...], allow: AllowPolicy, /) -> Plan:
+    def plan_install(
+        self, requirements: tuple[str, ...], allow: AllowPolicy, /, *, project: bool
+    ) -> Plan:
         """Plan to install the projects that requirements name."""
 
-    def plan_uninstall(self, names: tuple[str, ...], /) -> Plan:
+    def plan_uninstall(self, names: tuple[str, ...], /, *, project: bool) -> Plan:
         """Plan to uninstall packages."""
 
     def plan_undo(self, transaction: str | None, /) -> Plan:
@@ -92,24 +100,35 @@ class BackendPlanner:
         /,
         *,
         step: StepLimit | None,
+        project: bool,
     ) -> Plan:
         """Plan to upgrade packages; None means everything."""
-        from pkgwidgets.operations import planning
+        from pkgwidgets.operations import planning, project_planning
 
+        if project:
+            return project_planning.plan_upgrade(
+                self.backend, names, version=version, report=self.report
+            )
         return planning.plan_upgrade(
             self.backend, names, version=version, allow=allow, step=step, report=self.report
         )
 
-    def plan_install(self, requirements: tuple[str, ...], allow: AllowPolicy, /) -> Plan:
+    def plan_install(
+        self, requirements: tuple[str, ...], allow: AllowPolicy, /, *, project: bool
+    ) -> Plan:
         """Plan to install the projects that requirements name."""
-        from pkgwidgets.operations import planning
+        from pkgwidgets.operations import planning, project_planning
 
+        if project:
+            return project_planning.plan_install(self.backend, requirements, report=self.report)
         return planning.plan_install(self.backend, requirements, allow=allow, report=self.report)
 
-    def plan_uninstall(self, names: tuple[str, ...], /) -> Plan:
+    def plan_uninstall(self, names: tuple[str, ...], /, *, project: bool) -> Plan:
         """Plan to uninstall packages."""
-        from pkgwidgets.operations import planning
+        from pkgwidgets.operations import planning, project_planning
 
+        if project:
+            return project_planning.plan_uninstall(self.backend, names, report=self.report)
         return planning.plan_uninstall(self.backend, names)
 
     def plan_undo(self, transaction: str | None, /) -> Plan:
@@ -142,12 +161,16 @@ def plan_for(request: PlanRequest, planner: Planner) -> Plan:
     match request.action:
         case "upgrade":
             return planner.plan_upgrade(
-                request.names or None, request.version, request.allow, step=request.step
+                request.names or None,
+                request.version,
+                request.allow,
+                step=request.step,
+                project=request.project,
             )
         case "install":
-            return planner.plan_install(request.names, request.allow)
+            return planner.plan_install(request.names, request.allow, project=request.project)
         case "uninstall":
-            return planner.plan_uninstall(request.names)
+            return planner.plan_uninstall(request.names, project=request.project)
         case "fix":
             return planner.plan_fix(request.names or None, sources=request.sources)
         case "restore":
@@ -171,6 +194,9 @@ def _check_shape(request: PlanRequest) -> None:
     if request.action != "upgrade" and request.version is not None:
         reason = "a version can only be given for an upgrade; to install one, use polars==1.0"
         raise InvalidRequest("version", None, reason)
+    if request.project and request.action not in PROJECT_ACTIONS:
+        reason = "only upgrade, install and uninstall accept it"
+        raise InvalidRequest("project", request.project, reason)
     if request.action != "upgrade" and request.step is not None:
         raise InvalidRequest("step", request.step, "only an upgrade accepts it")
 

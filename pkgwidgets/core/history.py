@@ -138,7 +138,7 @@ def save_points_to_keep(history: Sequence[Transaction]) -> set[str]:
     These are the newest one and the last five that can be undone. Of them, the newest that
     together need at most 2 GiB are kept. Changes of holds need none.
     """
-    done = [transaction for transaction in committed(history) if transaction.changes]
+    done = [entry for entry in committed(history) if entry.changes or entry.plan.project]
     undoable = [transaction for transaction in in_force(done) if not is_undo(transaction, done)]
     newest = done[-1:]
     kept, room_bytes = {transaction.id for transaction in newest}, MAX_SAVE_POINT_BYTES

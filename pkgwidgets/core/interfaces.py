@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Protocol
 
 from packaging.utils import NormalizedName
@@ -29,7 +30,7 @@ from .plans import Plan
 from .policy import NO_POLICY, Policy
 from .preparations import Preparations
 from .project_names import NO_PROJECT_NAMES, ProjectNames
-from .projects import OwningProject, no_project
+from .projects import NO_PROJECT_FILES, OwningProject, ProjectFiles, no_project
 from .provenance import NO_PROVENANCE, ProvenanceSource
 from .releases import Release
 from .summaries import NO_SUMMARIES, SummarySource
@@ -250,10 +251,12 @@ class SavePoint(Restorable, Protocol):
         tick: Callable[[], None] = lambda: None,
         *,
         folders: Collection[Path] = (),
+        outside: Mapping[Path, str] = MappingProxyType({}),
     ) -> int:
         """Save these paths durably, absent ones too; return the size in bytes.
 
-        Of `folders`, and of those that contain a path, it saves whether they exist.
+        Of `folders`, and of those that contain a path, it saves whether they exist. `outside` are
+        files of the project that the environment belongs to, with the SHA-256 of their new content.
         Calls `tick` regularly; if that raises, nothing is saved.
         """
 
@@ -288,7 +291,7 @@ class SavePoint(Restorable, Protocol):
         """Return the saved files that exist with another content now."""
 
     def paths(self) -> frozenset[Path]:
-        """Return every saved path, absent ones too."""
+        """Return every saved path, absent ones too, but for the files of a project."""
 
     def folders(self) -> frozenset[Path]:
         """Return every folder of which it knows whether it existed."""
@@ -671,6 +674,8 @@ class Backend:
     """Reads the limits that the configuration sets now."""
     project: Callable[[], OwningProject | None] = no_project
     """Finds the project that the environment belongs to."""
+    project_files: ProjectFiles = NO_PROJECT_FILES
+    """The files of that project."""
     without_installers: Callable[[Stage, Report], AbstractContextManager[None]] = (
         no_other_installers
     )

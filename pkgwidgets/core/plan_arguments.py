@@ -41,3 +41,17 @@ def checked_target(
     if step is not None:
         raise InvalidRequest("step", step, "a version has its own step: leave out one of the two")
     return target
+
+
+def checked_project(project: object, allow: str, step: StepLimit | None = None) -> bool:
+    """Return whether a plan changes the project, too; raise `InvalidRequest` for its limits.
+
+    The project itself says which versions it allows, and its tool which packages change.
+    """
+    if not isinstance(project, bool):
+        raise InvalidRequest("project", project, "give True or False")
+    if project and (allow != "dependencies" or step is not None):
+        field, value = ("allow", allow) if step is None else ("step", step)
+        reason = "the project's tool chooses the versions: leave it out, or plan without `project`"
+        raise InvalidRequest(field, value, reason)
+    return project

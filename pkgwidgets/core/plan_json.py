@@ -8,6 +8,8 @@ from typing import Any
 from .hold_changes import HoldChange
 from .json_values import JsonShape
 from .plans import Change, HeldBack, Plan
+from .projects import FileEdit, ProjectChange
+from .text_edits import LineEdit
 
 _Json = dict[str, Any]
 
@@ -19,14 +21,17 @@ CHANGE = JsonShape(
 )
 HELD_BACK = JsonShape(HeldBack, names={"kept_version": "stays", "how_to_unblock": "unlock"})
 HOLD_CHANGE = JsonShape(HoldChange)
+LINE_EDIT = JsonShape(LineEdit)
+FILE_EDIT = JsonShape(FileEdit, parts=(LINE_EDIT,))
+PROJECT_CHANGE = JsonShape(ProjectChange, parts=(FILE_EDIT,))
 PLAN_NAMES = {"environment_fingerprint": "environment"}
 PLAN = JsonShape(
     Plan,
     names=PLAN_NAMES,
     computed=("id",),
     without=("restart", "kernels"),
-    optional=("notes", "holds"),
-    parts=(CHANGE, HELD_BACK, HOLD_CHANGE),
+    optional=("notes", "holds", "project"),
+    parts=(CHANGE, HELD_BACK, HOLD_CHANGE, PROJECT_CHANGE),
 )
 """Without what only one kernel knows: its restart, and other kernels."""
 

@@ -17,6 +17,7 @@ from .deprecation import renamed_attribute
 from .hold_changes import HoldChange
 from .html_repr import HtmlRepr
 from .kernels import Kernel, Restart
+from .projects import ProjectChange
 from .text import join_names
 from .versions import version_text
 
@@ -152,6 +153,8 @@ class Plan(HtmlRepr):
     """Sentences of its maker: how reliable the plan is, or why it has no changes."""
     holds: tuple[HoldChange, ...] = ()
     """The holds that it sets or removes; then it changes no package."""
+    project: ProjectChange | None = None
+    """What it changes in the files of the project that the environment belongs to, too."""
     id: str = field(init=False)
 
     environment = renamed_attribute("environment", "environment_fingerprint")
@@ -182,15 +185,24 @@ class Plan(HtmlRepr):
         ]
         if self.holds:
             whole.append([[hold.before, hold.after] for hold in self.holds])
+        if self.project is not None:
+            whole.append([[str(f.path), f.before, f.after] for f in self.project.files])
         return hashlib.sha256(json.dumps(whole).encode()).hexdigest()[:16]
 
     def __bool__(self) -> bool:
-        return bool(self.changes or self.holds)
+        return bool(self.changes or self.holds or self.project)
 
     @property
     def change_texts(self) -> tuple[str, ...]:
-        """Its changes of packages and of holds, one text each."""
-        return tuple(map(str, (*self.changes, *self.holds)))
+        """Its changes of packages, of holds and of a project, one text each."""
+        project = () if self.project is None else (self.project,)
+        return tuple(map(str, (*self.changes, *self.holds, *project)))
+
+    @property
+    def changed_names(self) -> tuple[str, ...]:
+        """The names of the packages and holds that it changes; without any, its project."""
+        names = (*(c.name for c in self.changes), *(hold.name for hold in self.holds))
+        return names or self.change_texts
 
     @property
     def pins(self) -> tuple[str, ...]:

@@ -93,7 +93,7 @@ class Transaction(HtmlRepr):
 
     @property
     def change_texts(self) -> tuple[str, ...]:
-        """Its changes of packages and of holds, one text each."""
+        """Its changes of packages, of holds and of a project, one text each."""
         return self.plan.change_texts
 
     @property

@@ -25,8 +25,9 @@ from pkgwidgets.core.kernels import Variable
 from pkgwidgets.core.lock import PYLOCK, Export
 from pkgwidgets.core.names import checked_name
 from pkgwidgets.core.packages import PackageDependencies, PackageInfo
-from pkgwidgets.core.plan_arguments import checked_step
+from pkgwidgets.core.plan_arguments import checked_project, checked_step
 from pkgwidgets.core.plans import AllowPolicy, Plan, StepLimit
+from pkgwidgets.core.projects import OwningProject
 from pkgwidgets.core.releases import Release
 from pkgwidgets.core.transactions import Transaction
 from pkgwidgets.core.unlocking import Unlock
@@ -39,6 +40,7 @@ from pkgwidgets.operations import (
     inventory,
     planning,
     preparation,
+    project_planning,
     recovery,
     restore,
     suggestions,
@@ -307,6 +309,7 @@ class PackageService:
         notebooks: rehearsal.Notebooks = (),
         root: str | Path | None = None,
         allow_untried: bool = False,
+        project: bool = False,
         report: Report | None = None,
     ) -> Plan:
         """Plan to upgrade packages to their newest compatible releases. Nothing is changed.
@@ -333,6 +336,11 @@ class PackageService:
         `NotebookUntried` is raised, or with `allow_untried` the plan names the cell. `apply`
         applies a plan.
 
+        With `project`, the lock of the uv project that the environment belongs to is upgraded: see
+        `project()`. The plan is what differs from the new lock. It changes `uv.lock`, too, in the
+        same transaction. The project decides which versions are allowed: neither `allow` nor `step`
+        can be given.
+
         Raises `PackageNotFound`, `PlanImpossible`, `EnvironmentRefused`, `IndexUnavailable`,
         `ResolutionFailed` and `InvalidRequest`. With notebooks it also raises what `rehearse`
         raises, and `InvalidRequest` if names or a version are given as well.
@@ -348,13 +356,21 @@ class PackageService:
         ('seedshelf==1.4.2',)
         """
         if isinstance(notebooks, str | Path) or notebooks:
-            if names is not None or version is not None:
-                reason = "with notebooks the plan is for all packages: leave names and version out"
+            if names is not None or version is not None or project:
+                reason = (
+                    "with notebooks the plan is for all packages: give no name, version or project"
+                )
                 raise InvalidRequest("notebooks", None, reason)
             return self._plan_with_notebooks(
                 notebooks, root, report, allow_untried=allow_untried, step=step
             )
+        checked_project(project, allow, step)
         with reporting(report) as progress:
+            if project:
+                planned = project_planning.plan_upgrade(
+                    self._backend, names, version=version, report=progress
+                )
+                return self._with_restart(planned)
             return self._with_restart(
                 planning.plan_upgrade(
                     self._backend, names, version=version, allow=allow, step=step, report=progress
@@ -366,20 +382,26 @@ class PackageService:
         requirement: str | Iterable[str],
         allow: AllowPolicy = "dependencies",
         *,
+        project: bool = False,
         report: Report | None = None,
     ) -> Plan:
         """Plan to install a requirement (PEP 508) such as `polars>=1`, or several.
 
         `allow` is as for `plan_upgrade`. The plan is empty if all are installed. Nothing is
-        changed. Raises `InvalidRequest`, `ProjectNotFound`, `PlanImpossible` with the reason,
-        `EnvironmentRefused` and `IndexUnavailable`.
+        changed. With `project`, they are added to `pyproject.toml` and `uv.lock` of the uv project,
+        too, as `uv add` does. Raises `InvalidRequest`, `ProjectNotFound`, `EnvironmentRefused`,
+        `PlanImpossible` with the reason, and `IndexUnavailable`.
 
         >>> service.plan_install("seedshelf>=1.4.2").pins
         ('seedshelf==1.4.2',)
         >>> bool(service.plan_install("seedshelf"))
         False
         """
+        checked_project(project, allow)
         with reporting(report) as progress:
+            if project:
+                planned = project_planning.plan_install(self._backend, requirement, report=progress)
+                return self._with_restart(planned)
             return self._with_restart(
                 planning.plan_install(self._backend, requirement, allow=allow, report=progress)
             )
@@ -693,8 +715,11 @@ class PackageService:
         with reporting(report) as progress:
             return summaries.find_summary(self._backend, name, progress)
 
-    def plan_uninstall(self, names: str | Iterable[str]) -> Plan:
+    def plan_uninstall(self, names: str | Iterable[str], *, project: bool = False) -> Plan:
         """Plan to uninstall packages. Nothing is changed.
+
+        With `project`, they are removed from `pyproject.toml` and `uv.lock` of the uv project, too,
+        as `uv remove` does.
 
         Raises `StillNeeded` with the packages that require them, `PackageNotFound`,
         `EnvironmentRefused` and `InvalidRequest`.
@@ -703,7 +728,21 @@ class PackageService:
         >>> [(change.name, change.kind.value) for change in plan.changes]
         [('bedplanner', 'remove'), ('beanpoles', 'remove')]
         """
+        if checked_project(project, "dependencies"):
+            return self._with_restart(project_planning.plan_uninstall(self._backend, names))
         return self._with_restart(planning.plan_uninstall(self._backend, names))
+
+    def project(self) -> OwningProject | None:
+        """Return the project that the environment belongs to; None without one.
+
+        It is that of uv, Poetry, PDM, Pipenv, Hatch or pixi: `tool` says which. The next `command`
+        of the tool reverts changes of the environment alone. `plan_upgrade`, `plan_install` and
+        `plan_uninstall` can change a uv project, too: see their `project`.
+
+        >>> service.project() is None
+        True
+        """
+        return self._backend.project()
 
     def plan_undo(
         self, transaction: str | Transaction | None = None, *, report: Report | None = None

@@ -36,7 +36,7 @@ from pkgwidgets.core.redaction import redact
 from pkgwidgets.core.text import shorten_names
 from pkgwidgets.core.transactions import Outcome, Transaction
 
-from . import access, holds, lost_files, recovery, undo, verification
+from . import access, holds, lost_files, project_changes, recovery, undo, verification
 from .breakages import blame_installer
 from .incomplete import blocked_packages, raise_if_touched
 from .progress_texts import naming_releases
@@ -56,9 +56,7 @@ def apply_plan(
     """
     now = datetime.now(UTC)
     check_changeable(backend, plan)
-    names = shorten_names(
-        [*(change.name for change in plan.changes), *(hold.name for hold in plan.holds)]
-    )
+    names = shorten_names(plan.changed_names)
     with _locked(backend, f"{by} ({names}; started {now:%H:%M:%S} UTC)"):
         incomplete = recovery.recover_possible(backend)[1]
         _raise_if_blocked(backend, plan, incomplete)
@@ -162,12 +160,15 @@ def _apply_locked(progress: _Progress, report: Report) -> None:
         record("LOCKED")
         report(Event(stage=Stage.SAVING))
         paths = _paths_to_save(backend, plan, stage)
-        raise_if_touched(paths.saved, progress.incomplete)
+        raise_if_touched(paths.saved | {*paths.outside}, progress.incomplete)
         saving = Event(stage=Stage.SAVING, text=f"saving the old files, {len(paths.saved):,}")
-        size = save_point.save(paths.saved, lambda: report(saving), folders=paths.folders)
+        size = save_point.save(
+            paths.saved, lambda: report(saving), folders=paths.folders, outside=paths.outside
+        )
         report(Event(stage=Stage.SAVING))  # the last moment to cancel without a rollback
         record("SAVED", paths=len(paths.saved), bytes=size)
         record("INTENT")
+    project_changes.write(backend, plan)
     report_install = naming_releases(report, Stage.INSTALLING, plan)
     report_install(Event(stage=Stage.INSTALLING))
     _install(backend, plan, report_install)
@@ -234,12 +235,15 @@ class _PathsToSave:
     """Files that another distribution owns, too."""
     copies: Mapping[Path, Path]
     """Edited files, each with the path to keep the edited version at."""
+    outside: Mapping[Path, str]
+    """The files of the project, each with the SHA-256 of its new content."""
 
 
 def _paths_to_save(backend: Backend, plan: Plan, stage: Path | None) -> _PathsToSave:
     """Return what to save before the installation; refuse an undo that overwrites other code."""
     # An undo from a save point has no stage: it writes what the undone transaction replaced.
     paths = backend.records.touched_paths(plan, stage)
+    outside = project_changes.new_digests(plan)
     folders = backend.records.new_folders(stage) if stage is not None else frozenset()
     if plan.undoes is not None and plan.from_save_point:
         undone = backend.save_point(plan.undoes)
@@ -251,7 +255,7 @@ def _paths_to_save(backend: Backend, plan: Plan, stage: Path | None) -> _PathsTo
     edited = backend.records.edited_files(replaced)
     copies = {path: kept for path, kept in edited.items() if kept is not None}
     paths |= {*copies.values()}
-    return _PathsToSave(saved=paths, folders=folders, shared=shared, copies=copies)
+    return _PathsToSave(saved=paths, folders=folders, shared=shared, copies=copies, outside=outside)
 
 
 def _stage(
@@ -350,13 +354,17 @@ def _as_pkgwidgets_error(error: BaseException, transaction_id: str) -> Pkgwidget
 
 
 def check_changeable(backend: Backend, plan: Plan) -> None:
-    """Raise `EnvironmentRefused` if the environment is read-only, `StalePlan` if it became so."""
+    """Raise `EnvironmentRefused` if the environment is read-only, `StalePlan` if it became so.
+
+    So is the project that a plan changes, too.
+    """
     try:
         access.check_changeable(backend)
     except EnvironmentRefused as refused:
         if changes_since_plan(backend, plan):
             raise StalePlan("", (refused.reason,)) from None
         raise
+    project_changes.check_replaceable(backend, plan)
 
 
 def _tag_events(report: Report, transaction: str) -> Report:

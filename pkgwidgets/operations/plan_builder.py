@@ -24,6 +24,7 @@ from pkgwidgets.core.errors import (
 from pkgwidgets.core.index_query import IndexQuery
 from pkgwidgets.core.interfaces import REINSTALLED, Report
 from pkgwidgets.core.plans import AllowPolicy, Change, HeldBack, Plan
+from pkgwidgets.core.projects import ProjectChange
 from pkgwidgets.core.releases import ReleaseList
 from pkgwidgets.core.text import escape_hidden, shorten_names
 
@@ -133,12 +134,15 @@ def build_plan(
     undoes: str | None = None,
     from_save_point: bool = False,
     notes: tuple[str, ...] = (),
+    project: ProjectChange | None = None,
 ) -> Plan:
     """Return the plan of these changes, tied to the environment as it is now.
 
-    Its notes warn of a project whose tool would revert them; an undo may do the same as the tool.
+    Its notes warn of a project whose tool would revert them, unless they change the `project`, too.
+    An undo may do the same as the tool.
     """
-    project = snapshot.backend.project() if changes and undoes is None else None
+    is_reverted = bool(changes) and undoes is None and project is None
+    owner = snapshot.backend.project() if is_reverted else None
     return Plan(
         requested=requested,
         changes=tuple(changes),
@@ -154,8 +158,9 @@ def build_plan(
             *(snapshot.access_notes if changes else ()),
             *notes,
             *(() if from_save_point else _notes(snapshot, changes)),
-            *(() if project is None else (project.warning,)),
+            *(() if owner is None else (owner.warning,)),
         ),
+        project=project,
     )
 
 

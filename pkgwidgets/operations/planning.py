@@ -298,7 +298,12 @@ def plan_undo(
     snapshot.check_changeable([change.id for change in changes if change.before is not None])
     requested = tuple(change.id for change in changes if change.requested)
     return build_plan(
-        snapshot, requested, changes, undoes=undone.id, from_save_point=from_save_point
+        snapshot,
+        requested,
+        changes,
+        undoes=undone.id,
+        from_save_point=from_save_point,
+        project=None if undone.plan.project is None else undone.plan.project.reversed(),
     )
 
 

@@ -25,7 +25,7 @@ from pkgwidgets.core.origins import Origin
 from pkgwidgets.core.plans import Change, HeldBack, Plan
 from pkgwidgets.core.releases import Release
 
-from . import access
+from . import access, project_changes
 from .incomplete import BLOCKED, blocked_packages
 
 ProjectResults = Mapping[NormalizedName, Sequence[Release] | PkgwidgetsError]
@@ -312,8 +312,11 @@ def changes_since_plan(backend: Backend, plan: Plan) -> tuple[str, ...]:
     names = [change.id for change in plan.changes if change.before is not None]
     installed = backend.environment.distributions()
     files = current_fingerprints(backend, names)
-    return fingerprint.changes_since(
-        plan.environment_fingerprint, _with_real_paths(installed), files
+    return (
+        *fingerprint.changes_since(
+            plan.environment_fingerprint, _with_real_paths(installed), files
+        ),
+        *project_changes.edited_since_plan(backend, plan),
     )
 
 

@@ -15,6 +15,8 @@ from pkgwidgets.core.plans import Change, Plan
 from pkgwidgets.core.text import join_names
 from pkgwidgets.core.transactions import Transaction
 
+from . import project_changes
+
 _LIBRARY = re.compile(r"lib/python(\d+\.\d+)/")
 """The folder of packages of one minor version of Python."""
 
@@ -64,11 +66,12 @@ def refusal_reasons(
         return other
     if damage:
         return ("its save point is damaged: " + join_names(damage),)
+    edited = project_changes.edited_since(backend, transaction)
     if not is_exact:
-        return ()
+        return edited
     plan = replace(transaction.plan, changes=reversed_changes(transaction))
     changed = save_point.changed()
-    reasons = backend.records.changes_since(plan, saved, changed)
+    reasons = (*backend.records.changes_since(plan, saved, changed), *edited)
     try:
         backend.records.raise_if_owned(plan, save_point.differing() if thorough else changed)
     except EnvironmentRefused as error:

@@ -30,7 +30,7 @@ def outcome_payload(transaction: Transaction, *, is_undo: bool = False) -> dict[
         "word": restart_heading(restart),
         "loaded": count_noun(len(clauses), "loaded package") if clauses else "",
         "details": [
-            *([] if named else map(str, changes)),
+            *([] if named else transaction.change_texts),
             *(f"{clause}." for clause in clauses),
         ],
         "undo": undo_label(is_undo=is_undo) if transaction.plan else "",

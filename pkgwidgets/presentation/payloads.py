@@ -18,7 +18,7 @@ from pkgwidgets.core.json_values import JsonShape
 from pkgwidgets.core.kernels import Restart
 from pkgwidgets.core.lock import Export
 from pkgwidgets.core.packages import PackageInfo
-from pkgwidgets.core.plan_json import CHANGE, HELD_BACK, HOLD_CHANGE, PLAN_NAMES
+from pkgwidgets.core.plan_json import CHANGE, HELD_BACK, HOLD_CHANGE, PLAN_NAMES, PROJECT_CHANGE
 from pkgwidgets.core.plans import Plan
 from pkgwidgets.core.policy import ListedHold
 from pkgwidgets.core.transactions import Outcome, Transaction
@@ -51,7 +51,7 @@ PLAN = JsonShape(
     names=PLAN_NAMES,
     computed=("id", "download_size", "warnings"),
     without=("kernels",),
-    parts=(CHANGE, HELD_BACK, HOLD_CHANGE, RESTART),
+    parts=(CHANGE, HELD_BACK, HOLD_CHANGE, PROJECT_CHANGE, RESTART),
 )
 TRANSACTION = JsonShape(
     Transaction,

@@ -27,7 +27,7 @@ def plan_payload(plan: Plan) -> dict[str, Any]:
     """Return a plan as the plan view shows it; `headline` counts its changes."""
     return {
         "id": plan.id,
-        "headline": changes_summary(plan.changes) if plan else "",
+        "headline": changes_summary(plan.changes) if plan.changes else "",
         "changes": [_change_row(change) for change in plan.changes],
         "held_back": held_back_notes(plan.held_back),
         "restart": restart_reasons(plan.restart),
@@ -36,6 +36,7 @@ def plan_payload(plan: Plan) -> dict[str, Any]:
         "footer": _footer(plan),
         "warnings": [
             *(f"{capitalize_first(str(hold))}." for hold in plan.holds),
+            *([f"{plan.project} will change, too."] if plan.project else []),
             *(f"{text}." for text in plan.change_warnings),
         ],
         "commands": list(plan.commands),

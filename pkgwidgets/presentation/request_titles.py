@@ -56,9 +56,7 @@ def restore_titles() -> RequestTitles:
 def undo_titles(transaction: Transaction, history: Sequence[Transaction]) -> RequestTitles:
     """Return the titles of an undo; `history` tells whether it is a redo."""
     is_redo = is_undo(transaction, history)
-    names = format_names(
-        [*(change.name for change in transaction.changes), *(h.name for h in transaction.holds)]
-    )
+    names = format_names(transaction.plan.changed_names)
     return RequestTitles(
         plan=f"{undo_label(is_undo=is_redo)}: {names}",
         progress=f"{'Redoing' if is_redo else 'Undoing'}: {names}",
@@ -68,8 +66,8 @@ def undo_titles(transaction: Transaction, history: Sequence[Transaction]) -> Req
 def running_title(running: Transaction) -> str:
     """Return the title of a change that another session began."""
     requester = requester_text(running.requester, running.process)
-    names = [change.name for change in running.changes]
-    return f"Changing {format_names(names)}, started by {requester or 'another session'}"
+    names = format_names(running.plan.changed_names)
+    return f"Changing {names}, started by {requester or 'another session'}"
 
 
 def format_names(names: Sequence[str] | None) -> str:

@@ -22,6 +22,8 @@ def plan_html(plan: Plan) -> str:
     """Return a plan as an HTML table of its changes; below it, what is held back and why."""
     parts = [_changes_html(plan.changes)] if plan.changes else []
     parts += [_line_html(capitalize_first(f"{hold}.")) for hold in plan.holds]
+    if plan.project is not None:
+        parts.append(_line_html(f"{plan.project} will change, too."))
     parts = parts or [_line_html("Nothing to change.")]
     parts += [_line_html(str(held_back)) for held_back in plan.held_back]
     parts += [_line_html(f"{warning}.") for warning in plan.warnings]
@@ -38,8 +40,10 @@ def transaction_html(transaction: Transaction) -> str:
     if not transaction.plan:
         return _line_html("Nothing to change.")
     parts = [_changes_html(transaction.changes)] if transaction.changes else []
+    project = transaction.plan.project
     parts += [
         *(_line_html(capitalize_first(f"{hold}.")) for hold in transaction.holds),
+        *([_line_html(f"{project}: changed, too.")] if project is not None else []),
         _line_html(f"{outcome_text(transaction)} {transaction.id}"),
     ]
     if transaction.error:

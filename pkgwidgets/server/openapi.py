@@ -25,6 +25,7 @@ from .schemas import (
     MAYBE_TEXT,
     NAME,
     PLAN,
+    PROJECT,
     STEP,
     TEXT,
     TEXTS,
@@ -308,6 +309,7 @@ def _plan_paths() -> dict[str, Any]:
             },
             allow=ALLOW,
             step=STEP,
+            project=PROJECT,
         ),
         "oneOf": [{"required": [verb]} for verb in ACTIONS],
     }

@@ -102,8 +102,10 @@ def plan_request(fields: Mapping[str, Any]) -> PlanRequest:
         case "upgrade":
             everything = fields[action] == _ALL
             names = None if everything else _checked_names(fields, action)
-            return upgrade(names, version, allow, step)
-    request = replace(request, version=version, step=checked_step(step))
+            request = upgrade(names, version, allow, step)
+    if action != "upgrade":
+        request = replace(request, version=version, step=checked_step(step))
+    request = replace(request, project=request_body.flag_field(fields, "project"))
     request.check()
     return request
 

@@ -42,6 +42,14 @@ STEP: Schema = {
     "description": "The biggest step that an upgrade may take; by default any.",
 }
 
+PROJECT: Schema = {
+    "type": "boolean",
+    "description": (
+        "Whether `pyproject.toml` and `uv.lock` of the uv project change, too; by default not. "
+        "Only for upgrade, install and uninstall, without `allow` and `step`."
+    ),
+}
+
 
 VERSIONS: Schema = {
     **TEXT,

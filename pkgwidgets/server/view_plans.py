@@ -10,7 +10,7 @@ from typing import Any
 
 from packaging.utils import canonicalize_name
 
-from pkgwidgets.commands.plan_request import PlanRequest
+from pkgwidgets.commands.plan_request import PROJECT_ACTIONS, PlanRequest
 from pkgwidgets.core.errors import (
     Cancelled,
     InvalidRequest,
@@ -102,7 +102,7 @@ def wider_body(request: PlanRequest, error: PkgwidgetsError | None = None) -> _F
     """Return the body of a wider request that may succeed; None if there is none."""
     if isinstance(error, StillNeeded):
         return {"uninstall": [*error.names, *error.needed_by]}
-    if request.action not in ("upgrade", "install") or request.allow == "all":
+    if request.action not in ("upgrade", "install") or request.allow == "all" or request.project:
         return None
     names: object = list(request.names) if request.names else "all"
     limits = {"version": request.version, "step": request.step}
@@ -124,6 +124,12 @@ def plan_fields(plan: Plan, plan_id: str, request: PlanRequest, titles: RequestT
         "minor_only": None if request.version else is_limited,
     }
     return {"plan": shown, "progress_title": titles.progress, "wider": wider_body(request)}
+
+
+def project_switch(backend: Backend, request: PlanRequest) -> bool | None:
+    """Return whether the project changes, too; None where there is nothing to choose."""
+    project = backend.project() if request.action in PROJECT_ACTIONS else None
+    return request.project if project is not None and project.can_change else None
 
 
 def failure_fields(error: PkgwidgetsError, request: PlanRequest, titles: RequestTitles) -> _Fields:

@@ -221,6 +221,8 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
                 self._plan_controller.widen()
             case {"type": "step", "only_minor": bool(only_minor)}:
                 self._plan_controller.limit_step(only_minor=only_minor)
+            case {"type": "project", "change": bool(change)}:
+                self._plan_controller.change_project(change=change)
             case {"type": "apply", "id": str(plan_id)}:
                 self._plan_controller.apply(plan_id)
             case {"type": "try" | "survive" as action, "path": str(path)}:

@@ -30,6 +30,7 @@ class PanelRequest:
     `widen` makes the same request with more packages allowed to change. `is_for_all` is True if the
     request is for everything that can be upgraded. `cell` is the source of an equivalent cell.
     `limit_step` makes the same request with or without major upgrades; `step` is the limit.
+    `change_project` makes it with or without the project of the environment; `project` tells which.
     """
 
     title: str
@@ -40,6 +41,8 @@ class PanelRequest:
     is_for_all: bool = False
     step: StepLimit | None = None
     limit_step: Callable[[bool], PanelRequest] | None = None
+    project: bool = False
+    change_project: Callable[[bool], PanelRequest] | None = None
 
 
 def upgrade(
@@ -48,6 +51,8 @@ def upgrade(
     version: str | None = None,
     allow: AllowPolicy = "dependencies",
     step: StepLimit | None = None,
+    *,
+    project: bool = False,
 ) -> PanelRequest:
     """Request an upgrade of these packages, or of all (None), or one version of one package."""
     selected = None if names is None else list(names)
@@ -56,17 +61,21 @@ def upgrade(
         title=titles.plan,
         progress_title=titles.progress,
         plan=lambda report: service.plan_upgrade(
-            selected, version, allow, step=step, report=report
+            selected, version, allow, step=step, project=project, report=report
         ),
-        cell=_upgrade_source(selected, version, allow, step),
-        widen=None if allow == "all" else lambda: upgrade(service, selected, version, "all", step),
+        cell=_upgrade_source(selected, version, allow, step, project=project),
+        widen=None
+        if allow == "all" or project
+        else lambda: upgrade(service, selected, version, "all", step),
         is_for_all=selected is None,
         step=step,
         limit_step=None
-        if version
+        if version or project
         else lambda only_minor: upgrade(
             service, selected, None, allow, "minor" if only_minor else None
         ),
+        project=project,
+        change_project=lambda change: upgrade(service, selected, version, project=change),
     )
 
 
@@ -81,7 +90,11 @@ def upgrade_surviving(service: PackageService, notebook: Path) -> PanelRequest:
 
 
 def install(
-    service: PackageService, requirement: str, allow: AllowPolicy = "dependencies"
+    service: PackageService,
+    requirement: str,
+    allow: AllowPolicy = "dependencies",
+    *,
+    project: bool = False,
 ) -> PanelRequest:
     """Request an installation, as of `polars>=1`; a pasted `pip install` before it is removed.
 
@@ -92,23 +105,29 @@ def install(
     return PanelRequest(
         title=titles.plan,
         progress_title=titles.progress,
-        plan=lambda report: service.plan_install(text, allow, report=report),
-        cell=f"service.install_package({text!r})"
-        if allow == "dependencies"
-        else f"service.apply(service.plan_install({text!r}, allow={allow!r}))",
-        widen=None if allow == "all" else lambda: install(service, text, "all"),
+        plan=lambda report: service.plan_install(text, allow, project=project, report=report),
+        cell=_install_source(text, allow, project=project),
+        widen=None if allow == "all" or project else lambda: install(service, text, "all"),
+        project=project,
+        change_project=lambda change: install(service, text, project=change),
     )
 
 
-def uninstall(service: PackageService, names: Sequence[str]) -> PanelRequest:
+def uninstall(
+    service: PackageService, names: Sequence[str], *, project: bool = False
+) -> PanelRequest:
     """Request to uninstall packages."""
     selected = list(names)
     titles = uninstall_titles(selected)
     return PanelRequest(
         title=titles.plan,
         progress_title=titles.progress,
-        plan=lambda report: service.plan_uninstall(selected),
-        cell=f"service.uninstall_package({_names_source(selected)})",
+        plan=lambda report: service.plan_uninstall(selected, project=project),
+        cell=f"service.apply(service.plan_uninstall({_names_source(selected)}, project=True))"
+        if project
+        else f"service.uninstall_package({_names_source(selected)})",
+        project=project,
+        change_project=lambda change: uninstall(service, selected, project=change),
     )
 
 
@@ -153,9 +172,26 @@ def _names_source(names: list[str]) -> str:
     return repr(names[0] if len(names) == 1 else names)
 
 
+def _install_source(requirement: str, allow: AllowPolicy, *, project: bool) -> str:
+    if project:
+        return f"service.apply(service.plan_install({requirement!r}, project=True))"
+    if allow == "dependencies":
+        return f"service.install_package({requirement!r})"
+    return f"service.apply(service.plan_install({requirement!r}, allow={allow!r}))"
+
+
 def _upgrade_source(
-    names: list[str] | None, version: str | None, allow: AllowPolicy, step: StepLimit | None
+    names: list[str] | None,
+    version: str | None,
+    allow: AllowPolicy,
+    step: StepLimit | None,
+    *,
+    project: bool,
 ) -> str:
+    if project:
+        named = [] if names is None else [_names_source(names)]
+        arguments = [*named, *([repr(version)] if version else []), "project=True"]
+        return f"service.apply(service.plan_upgrade({', '.join(arguments)}))"
     limit = f"step={step!r}" if step else ""
     if names is None:
         return f"service.upgrade_all_packages({limit})"

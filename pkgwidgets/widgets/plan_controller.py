@@ -94,7 +94,9 @@ class PlanController:
             self.end_checks()
             self._task_view.close_view()
             minor_only = None if request.limit_step is None else request.step == "minor"
-            self._plan_view.begin(request.title, minor_only=minor_only)
+            self._plan_view.begin(
+                request.title, minor_only=minor_only, project=self._project_switch(request)
+            )
 
         if self._plan_view.state == "loading":
             self.tasks.cancel()
@@ -109,6 +111,11 @@ class PlanController:
         """Plan the same request with or without major upgrades."""
         if self._request is not None and self._request.limit_step is not None:
             self.plan(self._request.limit_step(only_minor))
+
+    def change_project(self, *, change: bool) -> None:
+        """Plan the same request with or without the project of the environment."""
+        if self._request is not None and self._request.change_project is not None:
+            self.plan(self._request.change_project(change))
 
     def cancel_plan(self) -> None:
         """Cancel the running work, discard the plan and close the plan view."""
@@ -163,6 +170,11 @@ class PlanController:
             loaded_none = replace(last, plan=replace(last.plan, restart=None))
             self._task_view.begin("")
             self._task_view.finish(loaded_none, is_undo=self._is_undo(last))
+
+    def _project_switch(self, request: PanelRequest) -> bool | None:
+        """Return whether the project changes, too; None where there is nothing to choose."""
+        project = self._service.project() if request.change_project is not None else None
+        return request.project if project is not None and project.can_change else None
 
     def _show(self, request: PanelRequest, plan: Plan) -> None:
         self._plan, self._request = plan, request

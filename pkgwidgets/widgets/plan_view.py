@@ -14,9 +14,14 @@ from pkgwidgets.presentation.plan_payload import plan_payload
 from .assets import STATIC, bundle
 from .package_table import Message
 
+_SWITCHES = ("minor_only", "project")
+"""The choices of a request that the plan view offers."""
+
 
 class PlanView(anywidget.AnyWidget):
-    """Shows a plan; sends `apply`, `cancel`, `unlock`, `step`, `look`, `try`, `survive` or `stop`.
+    """Shows a plan; sends `apply`, `cancel`, `unlock`, `look`, `try`, `survive` or `stop`.
+
+    Its switches send `step` and `project`.
 
     `impact`, `rehearsal` and `preparation` are filled in after the plan. `home` is the panel's
     model id, by which the page finds the panel's cell.
@@ -37,13 +42,16 @@ class PlanView(anywidget.AnyWidget):
         super().__init__(**options)
         self.on_msg(lambda _, message, __: on_message(message))
 
-    def begin(self, title: str, *, minor_only: bool | None = None) -> None:
+    def begin(
+        self, title: str, *, minor_only: bool | None = None, project: bool | None = None
+    ) -> None:
         """Open the view while the plan is being made.
 
-        `minor_only` is whether major upgrades are left out; None hides the switch for it.
+        `minor_only` is whether major upgrades are left out, `project` whether the project of the
+        environment changes, too; None hides the switch for it.
         """
         with self.hold_sync():
-            self.plan = {"title": title, "minor_only": minor_only}
+            self.plan = {"title": title, "minor_only": minor_only, "project": project}
             self._clear_checks()
             self.state = "loading"
 
@@ -54,7 +62,7 @@ class PlanView(anywidget.AnyWidget):
         that the notebook survives.
         """
         with self.hold_sync():
-            asked = {"title": title, "minor_only": self.plan.get("minor_only")}
+            asked = {"title": title, **self._switches()}
             self.plan = {**asked, "cell": cell, "whole": whole, **plan_payload(plan)}
             self._clear_checks()
             self.state = "ready"
@@ -63,7 +71,7 @@ class PlanView(anywidget.AnyWidget):
         """Show why there is no plan; `unlock` is the label of a wider request, or ""."""
         with self.hold_sync():
             kept: dict[str, Any] = {
-                key: self.plan[key] for key in ("title", "minor_only") if key in self.plan
+                key: self.plan[key] for key in ("title", *_SWITCHES) if key in self.plan
             }
             self.plan = {**kept, "unlock": unlock}
             self.error = error
@@ -74,6 +82,9 @@ class PlanView(anywidget.AnyWidget):
         with self.hold_sync():
             self._clear_checks()
             self.state = "hidden"
+
+    def _switches(self) -> dict[str, Any]:
+        return {key: self.plan.get(key) for key in _SWITCHES}
 
     def _clear_checks(self) -> None:
         self.impact, self.rehearsal, self.preparation = {}, {}, {}

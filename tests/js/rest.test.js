@@ -252,7 +252,7 @@ test("a failed plan offers the wider request, which is planned in its place", as
   const answers = { "POST plans": (request) => ({ body } = request, body.allow ? json(READY) : failure(409, "plan-impossible", { title: "Upgrade a", unlock: "Allow", wider: READY.wider })) };
   const { plan, model, states } = openPlan(answers);
   await plan.plan({ upgrade: ["a"] });
-  assert.deepEqual([model.get("state"), model.get("plan"), model.get("error")], ["failed", { title: "Upgrade a", unlock: "Allow", minor_only: null }, "It is plan-impossible. Do that."]);
+  assert.deepEqual([model.get("state"), model.get("plan"), model.get("error")], ["failed", { title: "Upgrade a", unlock: "Allow", minor_only: null, project: null }, "It is plan-impossible. Do that."]);
   plan.answer({ type: "unlock" });
   await turns();
   assert.deepEqual(body, READY.wider);
@@ -458,6 +458,17 @@ test("a switch makes the same plan with and without major upgrades", async () =>
   plan.answer({ type: "step", only_minor: false });
   await turns();
   assert.deepEqual(bodies.slice(1), [{ upgrade: "all", allow: "all", step: "minor" }, { upgrade: "all", allow: "all" }]);
+});
+
+test("the switch for the project plans the same request without other limits", async () => {
+  const bodies = [];
+  const { plan } = openPlan({ "POST plans": ({ body }) => (bodies.push(body), json(READY)) });
+  await plan.plan({ upgrade: ["a"], step: "minor", allow: "all" });
+  plan.answer({ type: "project", change: true });
+  await turns();
+  plan.answer({ type: "project", change: false });
+  await turns();
+  assert.deepEqual(JSON.parse(JSON.stringify(bodies.slice(1))), [{ upgrade: ["a"], project: true }, { upgrade: ["a"] }]);
 });
 
 test("after a refused check the plan without the culprit is requested, and the reason stays", async () => {

@@ -79,14 +79,17 @@ class Recorder:
         allow: AllowPolicy,
         *,
         step: StepLimit | None,
+        project: bool,
     ) -> Plan:
-        return self._plan("upgrade", names, version, allow, step)
+        return self._plan("upgrade", names, version, allow, step, *self._extra(project))
 
-    def plan_install(self, requirements: tuple[str, ...], allow: AllowPolicy) -> Plan:
-        return self._plan("install", requirements, allow)
+    def plan_install(
+        self, requirements: tuple[str, ...], allow: AllowPolicy, *, project: bool
+    ) -> Plan:
+        return self._plan("install", requirements, allow, *self._extra(project))
 
-    def plan_uninstall(self, names: tuple[str, ...]) -> Plan:
-        return self._plan("uninstall", names)
+    def plan_uninstall(self, names: tuple[str, ...], *, project: bool) -> Plan:
+        return self._plan("uninstall", names, *self._extra(project))
 
     def plan_undo(self, transaction: str | None) -> Plan:
         return self._plan("undo", transaction)
@@ -97,9 +100,12 @@ class Recorder:
     def plan_restore(self, source: str | Export | None, exact: bool, *, as_of: str | None) -> Plan:
         return self._plan("restore", source, exact, as_of)
 
+    def _extra(self, project: bool) -> tuple[str, ...]:
+        return ("project",) if project else ()
+
     def _plan(self, *call: object) -> Plan:
         self.calls.append(call)
-        return BackendPlanner(FakeKit().backend).plan_uninstall(("frostcall",))
+        return BackendPlanner(FakeKit().backend).plan_uninstall(("frostcall",), project=False)
 
 
 def test_planners_get_the_same_request() -> None:
@@ -109,6 +115,9 @@ def test_planners_get_the_same_request() -> None:
         PlanRequest(allow="self", step="minor"),
         PlanRequest(action="install", names=("pea>1", "pod"), allow="self"),
         PlanRequest(action="uninstall", names=("pea",)),
+        PlanRequest(names=("pea",), project=True),
+        PlanRequest(action="install", names=("pea",), project=True),
+        PlanRequest(action="uninstall", names=("pea",), project=True),
         PlanRequest(action="undo", names=("0001",)),
         PlanRequest(action="undo"),
         PlanRequest(action="fix", sources=("records.zip",)),
@@ -123,6 +132,9 @@ def test_planners_get_the_same_request() -> None:
         ("upgrade", None, None, "self", "minor"),
         ("install", ("pea>1", "pod"), "self"),
         ("uninstall", ("pea",)),
+        ("upgrade", ("pea",), None, "dependencies", None, "project"),
+        ("install", ("pea",), "dependencies", "project"),
+        ("uninstall", ("pea",), "project"),
         ("undo", "0001"),
         ("undo", None),
         ("fix", None, ("records.zip",)),
@@ -148,6 +160,10 @@ def test_planners_get_the_same_request() -> None:
         PlanRequest(action="install", names=("pea",), version="1.0"),
         PlanRequest(action="install", names=("pea",), step="minor"),
         PlanRequest(names=("pea",), version="1.0", step="minor"),
+        PlanRequest(action="undo", project=True),
+        PlanRequest(action="fix", project=True),
+        PlanRequest(names=("pea",), allow="all", project=True),
+        PlanRequest(names=("pea",), step="minor", project=True),
     ],
 )
 def test_invalid_plan_request_is_refused_before_any_work(
@@ -188,3 +204,13 @@ def test_request_body_with_a_wrong_version_or_policy_is_refused(
 def test_words_of_the_help_are_those_of_the_types() -> None:
     assert get_args(AllowPolicy) == ALLOW_POLICIES
     assert get_args(StepLimit) == STEP_LIMITS
+
+
+@pytest.mark.parametrize("verb", ["upgrade", "install", "uninstall"])
+def test_project_is_an_option_of_every_change_and_a_field_of_the_body(verb: str) -> None:
+    request = grammar.parse([verb, "pea", "--project"]).plan_request
+    assert (request.action, request.project) == (verb, True)
+    assert plan_body.plan_request({verb: ["pea"], "project": True}) == request
+    assert not plan_body.plan_request({verb: ["pea"]}).project
+    with pytest.raises(InvalidRequest, match="it must be true or false"):
+        plan_body.plan_request({verb: ["pea"], "project": "yes"})

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import os
 from base64 import urlsafe_b64encode
+from dataclasses import replace
+from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
 from pkgwidgets.backends.config.projects import owning_project
-from pkgwidgets.core.projects import OwningProject
+from pkgwidgets.core.errors import InvalidRequest
+from pkgwidgets.core.plan_arguments import checked_project
+from pkgwidgets.core.plan_json import plan_from_text, plan_to_text
+from pkgwidgets.core.plans import Plan
+from pkgwidgets.core.projects import FileEdit, OwningProject, ProjectChange
 
 
 def write(root: Path, *names: str, pyproject: str = "") -> None:
@@ -103,8 +109,74 @@ def test_environment_of_pixi_is_found(tmp_path: Path, name: str) -> None:
 
 
 def test_warning_names_the_file_and_the_command() -> None:
-    project = OwningProject(tool="uv", file=Path("/p/pyproject.toml"), command="uv sync")
+    project = OwningProject(tool="PDM", file=Path("/p/pyproject.toml"), command="pdm sync")
     assert project.warning == (
-        "this environment belongs to the uv project /p/pyproject.toml:"
-        " its next `uv sync` will revert the change"
+        "this environment belongs to the PDM project /p/pyproject.toml:"
+        " its next `pdm sync` will revert the change"
     )
+
+
+def test_warning_for_uv_says_that_a_plan_can_change_the_project_too() -> None:
+    file = Path("/p/pyproject.toml")
+    uv = OwningProject(tool="uv", file=file, command="uv sync")
+    poetry = OwningProject(tool="Poetry", file=file, command="poetry sync")
+    assert (uv.can_change, poetry.can_change) == (True, False)
+    assert uv.warning.endswith("revert the change, unless the plan changes the project, too")
+    assert poetry.warning.endswith("`poetry sync` will revert the change")
+
+
+def edit_of(old: str, new: str) -> FileEdit:
+    return FileEdit.between(Path("/p/uv.lock"), old, new)
+
+
+def test_edit_of_a_file_is_applied_to_its_own_text_only() -> None:
+    edit = edit_of("a\r\nb\n", "a\r\nc\n")
+    assert edit.apply_to("a\r\nb\n") == "a\r\nc\n"
+    assert edit.reversed().apply_to("a\r\nc\n") == "a\r\nb\n"
+    assert edit.reversed().reversed() == edit
+    with pytest.raises(ValueError, match=r"uv\.lock was edited"):
+        edit.apply_to("a\nb\n")
+
+
+def test_damaged_edit_is_refused() -> None:
+    edit = edit_of("a\nb", "a\nc")
+    other = replace(edit.edits[0], added=("d",))
+    with pytest.raises(ValueError, match=r"the edits of uv\.lock are damaged"):
+        replace(edit, edits=(other,)).apply_to("a\nb")
+
+
+def plan_with(project: ProjectChange | None) -> Plan:
+    return Plan(
+        requested=(),
+        changes=(),
+        environment_fingerprint="",
+        python=Path("/p/.venv/bin/python"),
+        created=datetime(2026, 1, 1, tzinfo=UTC),
+        project=project,
+    )
+
+
+def test_plan_that_changes_only_the_project_is_one_with_an_id_and_a_text_of_its_own() -> None:
+    change = ProjectChange(name="plot", files=(edit_of("a", "b"),))
+    other = ProjectChange(name="plot", files=(edit_of("a", "c"),))
+    plans = [plan_with(project) for project in (None, change, other)]
+    assert [bool(plan) for plan in plans] == [False, True, True]
+    assert len({plan.id for plan in plans}) == 3
+    assert plans[1].change_texts == ("uv.lock of plot",)
+    assert plan_from_text(plan_to_text(plans[1])) == plans[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "field"),
+    [(("yes", "dependencies"), "project"), ((True, "all"), "allow"), ((True, "self"), "allow")],
+)
+def test_limits_of_a_plan_are_those_of_the_project(arguments: tuple[bool, str], field: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        checked_project(*arguments)
+    assert caught.value.field == field
+
+
+def test_step_is_refused_with_the_project_and_fine_without() -> None:
+    with pytest.raises(InvalidRequest, match="the project's tool chooses the versions"):
+        checked_project(True, "dependencies", "minor")
+    assert checked_project(False, "all", "minor") is False

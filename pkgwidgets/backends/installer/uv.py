@@ -45,8 +45,6 @@ from .limits_file import config_text
 _SCHEMA = "preview"
 """The schema version of uv's JSON that this module reads; any other is refused."""
 _WHEELS_ONLY = ("--only-binary", ":all:")
-_NO_CAUSE = ("hint:", "Using Python ")
-"""How lines of uv begin that are not part of an explanation."""
 _UV_SECONDS = 600.0
 _MAX_OUTPUT_CHARACTERS = 4000
 """The longest explanation of uv that is kept."""
@@ -303,7 +301,8 @@ class UvInstaller:
         """Return uv's explanation for the user: short, without secrets."""
         if completed.returncode is None:
             return f"it did not finish within {_UV_SECONDS:.0f} seconds"
-        return redact(_extract_cause(completed), self._secrets(completed))[:_MAX_OUTPUT_CHARACTERS]
+        cause = uv_failures.extract_cause(completed.stderr)
+        return redact(cause, self._secrets(completed))[:_MAX_OUTPUT_CHARACTERS]
 
     def _full_output(self, completed: process.CompletedProcess) -> str:
         """Return uv's command and its whole output, without secrets."""
@@ -382,12 +381,3 @@ def _parse_changes(completed: process.CompletedProcess) -> dict[NormalizedName, 
         tried = (f"{completed.argv[0]}: its output is not that of uv 0.13 ({error!r:.200})",)
         raise InstallerUnavailable(tried) from error
     return after
-
-
-def _extract_cause(completed: process.CompletedProcess) -> str:
-    """Return uv's text after `cause:`, for the user only: no decision depends on it."""
-    output = completed.stderr.strip()
-    _, has_cause, cause = output.partition("cause: ")
-    lines = (cause if has_cause else output).splitlines()
-    stripped = (line.strip().removeprefix("cause: ").removeprefix("error: ") for line in lines)
-    return " ".join(line for line in stripped if line and not line.startswith(_NO_CAUSE))

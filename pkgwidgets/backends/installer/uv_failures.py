@@ -25,6 +25,17 @@ _FILE_ENDINGS = (".whl", ".whl.metadata", ".tar.gz", ".zip")
 _DENIED = re.compile(r"\((https?://[^\s)]+)\)[^\n]*?\b(401|403)\b")
 """uv's hint that an index answered 401 or 403; uv then goes on as if it had no such project."""
 _NOT_FOUND = re.compile(r"\b([A-Za-z0-9._-]+) was not found in the package registry")
+_NO_CAUSE = ("hint:", "Using Python ", "Using CPython ")
+"""How lines of uv begin that are not part of an explanation."""
+
+
+def extract_cause(output: str) -> str:
+    """Return uv's text after `cause:`, for the user only: no decision depends on it."""
+    output = output.strip()
+    _, has_cause, cause = output.partition("cause: ")
+    lines = (cause if has_cause else output).splitlines()
+    stripped = (line.strip().removeprefix("cause: ").removeprefix("error: ") for line in lines)
+    return " ".join(line for line in stripped if line and not line.startswith(_NO_CAUSE))
 
 
 def is_without_solution(output: str) -> bool:

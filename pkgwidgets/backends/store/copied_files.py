@@ -13,5 +13,10 @@ _COPIED_FOLDERS = ("bin", "Scripts", "etc", "share")
 
 
 def is_modified_in_place(name: str) -> bool:
-    """Return whether a path relative to the prefix may be edited in place, not replaced."""
+    """Return whether a path relative to the prefix may be edited in place, not replaced.
+
+    So may the files of a project, which have absolute paths: editors rewrite them.
+    """
+    if name.startswith(os.sep):
+        return True
     return name.endswith(_COPIED_SUFFIXES) or name.partition(os.sep)[0] in _COPIED_FOLDERS

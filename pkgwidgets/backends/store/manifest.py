@@ -16,15 +16,23 @@ from . import filesystem
 
 Row = dict[str, Any]
 """The state of one path: `path` in the prefix and `type` (file, link, folder, absent, no folder).
+A file of the project that the environment belongs to has an absolute `path`.
 By type, it also has `mode`, `size` in bytes, `sha256`, `object` or `target`. A link to a file
 outside of the prefix has an `object` with the content of that file."""
 
+PROJECT_FILES = ("pyproject.toml", "uv.lock")
+"""The only files outside of the prefix that a save point may have: those of its project."""
 _FORMAT = 1
+_FORMAT_WITH_PROJECT = 2
+"""The format of a manifest with files of a project, which older versions cannot restore."""
+_FORMATS = (_FORMAT, _FORMAT_WITH_PROJECT)
 
 
 def encode(rows: list[Row]) -> bytes:
     """Return the text of a manifest."""
-    text = json.dumps({"v": _FORMAT, "rows": rows})
+    has_project = any(is_outside(row["path"]) for row in rows)
+    version = _FORMAT_WITH_PROJECT if has_project else _FORMAT
+    text = json.dumps({"v": version, "rows": rows})
     digest = hashlib.sha256(text.encode()).hexdigest()
     return f'{text[:-1]}, "sha256": "{digest}"}}'.encode()
 
@@ -37,9 +45,12 @@ def decode(text: bytes) -> list[Row]:
         raise ValueError("it is not a manifest") from error
     if not isinstance(body, dict) or body.pop("sha256", None) != _checksum(body):
         raise ValueError("it is not a manifest")
-    if body.get("v") != _FORMAT:
+    if body.get("v") not in _FORMATS:
         raise ValueError("another version of pkgwidgets made it")
     rows: list[Row] = body["rows"]
+    for row in rows:
+        if is_outside(row["path"]) and not is_project_file(row):
+            raise ValueError("it names files of others")
     return rows
 
 
@@ -53,7 +64,23 @@ def is_other_format(text: bytes) -> bool:
     except (ValueError, RecursionError):
         return False
     is_intact = isinstance(body, dict) and body.pop("sha256", None) == _checksum(body)
-    return is_intact and body.get("v") != _FORMAT
+    return is_intact and body.get("v") not in _FORMATS
+
+
+def full_path(prefix: str, name: str) -> str:
+    """Return the path of a row: its name is relative to the prefix, but for a project's file."""
+    return name if is_outside(name) else f"{prefix}/{name}"
+
+
+def is_outside(name: str) -> bool:
+    """Return whether the name of a row is the absolute path of a project's file."""
+    return name.startswith(os.sep)
+
+
+def is_project_file(row: Row) -> bool:
+    """Return whether a row outside is that of a file which a plan may change there."""
+    name = row["path"].rpartition(os.sep)[2]
+    return row["type"] == "file" and name in PROJECT_FILES
 
 
 def describe_path(path: filesystem.StrPath, name: str) -> Row:
@@ -82,10 +109,13 @@ def describe_row(status: os.stat_result | None, path: filesystem.StrPath, name: 
 
 
 def parent_folders(names: Iterable[str]) -> list[str]:
-    """Return the folders of paths relative to the prefix, parents before children."""
+    """Return the folders of paths relative to the prefix, parents before children.
+
+    The folder of a project is none of them: it belongs to the user.
+    """
     folders: set[str] = set()
     for name in names:
-        folder = name.rpartition(os.sep)[0]
+        folder = "" if is_outside(name) else name.rpartition(os.sep)[0]
         while folder and folder not in folders:
             folders.add(folder)
             folder = folder.rpartition(os.sep)[0]

@@ -24,10 +24,12 @@ class ObjectLinks:
     may be edited in place are copied. So is the content of a link to a file outside of the prefix.
     """
 
-    def __init__(self, prefix: Path, objects: Path) -> None:
+    def __init__(self, prefix: Path, objects: Path, after: Mapping[str, str] | None = None) -> None:
         self._prefix = str(prefix)
         self._objects = str(objects)
         self._transaction = objects.parent.name
+        self._after = after or {}
+        """The SHA-256 of the new content of each file of a project."""
         self._on_other_mounts: set[str] = set()
         self.copied: list[Row] = []
         """The rows whose files `copy` must copy."""
@@ -36,13 +38,17 @@ class ObjectLinks:
 
     def save(self, name: str, object_name: str) -> Row:
         """Link the file at a path and return its row; a row in `copied` is not saved yet."""
-        path = f"{self._prefix}/{name}"
+        path = manifest.full_path(self._prefix, name)
         status = filesystem.find(path)
         row = manifest.describe_row(status, path, name)
         if row["type"] == "folder":
             raise DiskFailed(self._transaction, path, "it is neither a file nor a link")
+        if manifest.is_outside(name) and not manifest.is_project_file(row):
+            raise DiskFailed(self._transaction, path, "it is no file of a project")
         if status is None or (row["type"] == "link" and not self._leads_outside(path)):
             return row
+        if manifest.is_outside(name):
+            row["after"] = self._after[name]
         row["owner"] = [status.st_uid, status.st_gid]
         row["object"] = object_name
         self.statuses[name] = status
@@ -55,10 +61,13 @@ class ObjectLinks:
     def copy(self, row: Row) -> None:
         """Copy the file of a row in `copied`."""
         object_path = f"{self._objects}/{row['object']}"
-        filesystem.copy(f"{self._prefix}/{row['path']}", object_path)
+        filesystem.copy(manifest.full_path(self._prefix, row["path"]), object_path)
 
     def sizes_to_copy_back(self) -> Mapping[str, int]:
-        """Return the bytes of each file that a restore must copy, because it cannot link it."""
+        """Return the bytes of each file that a restore must copy, because it cannot link it.
+
+        The small files of a project on another disk are left out: no room is reserved there.
+        """
         device = os.stat(self._objects).st_dev  # noqa: PTH116
 
         def can_be_linked(row: Row) -> bool:
@@ -68,11 +77,17 @@ class ObjectLinks:
             folder = f"{self._prefix}/{name}".rpartition(os.sep)[0]
             return os.stat(folder).st_dev == device  # noqa: PTH116
 
+        def is_reserved(row: Row) -> bool:
+            folder = row["path"].rpartition(os.sep)[0]
+            is_outside = manifest.is_outside(row["path"])
+            return not is_outside or os.stat(folder).st_dev == device  # noqa: PTH116
+
         linkable = {row["path"] for row in self.copied if can_be_linked(row)}
         if linkable and not self._supports_links():
             linkable = set()
         rows = (row for row in self.copied if row["path"] not in linkable)
-        return {f"{self._prefix}/{row['path']}": row["size"] for row in rows}
+        reserved = filter(is_reserved, rows)
+        return {manifest.full_path(self._prefix, row["path"]): row["size"] for row in reserved}
 
     def _link(self, name: str, object_name: str) -> bool:
         """Make a hard link; return False for a file to copy."""

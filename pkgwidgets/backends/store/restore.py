@@ -136,12 +136,14 @@ class Restore:
             filesystem.remove(path)
 
     def _path(self, row: Row) -> str:
-        return f"{self._prefix}/{row['path']}"
+        return manifest.full_path(self._prefix, row["path"])
 
     def _restore_path(self, row: Row) -> None:
         path, kind = self._path(row), row["type"]
         temporary = filesystem.temporary_path(path)
         status = filesystem.find(path)
+        if self._is_edited(row, path):
+            return
         if self._is_restored(row, path, status):
             self._restore_owner(row, path)
             self._restore_time(row, path)
@@ -218,7 +220,16 @@ class Restore:
         self._restore_owner(row, path)
         self._restore_mode(row, path)
 
+    def _is_edited(self, row: Row, path: str) -> bool:
+        """Return whether the user edited a file of a project meanwhile: then it stays as it is."""
+        try:
+            return "after" in row and filesystem.sha256(path) not in (row["sha256"], row["after"])
+        except OSError:
+            return False
+
     def _is_restored(self, row: Row, path: str, status: os.stat_result | None) -> bool:
+        if self._is_edited(row, path):
+            return True
         if row["type"] == "no folder":
             return status is None or not stat.S_ISDIR(status.st_mode)
         try:
@@ -264,6 +275,8 @@ class Restore:
         folders = [
             f"{self._prefix}/{name}" for name in parent_folders(row["path"] for row in self._rows)
         ]
+        outside = (path for row in self._rows if manifest.is_outside(path := row["path"]))
+        folders += sorted({path.rpartition(os.sep)[0] for path in outside})
         for path in [*files, self._prefix, *folders, str(self._trash)]:
             status = filesystem.find(path)
             if status is None or stat.S_ISLNK(status.st_mode):

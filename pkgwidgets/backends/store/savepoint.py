@@ -10,6 +10,7 @@ import stat
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
+from types import MappingProxyType
 from typing import TypeVar
 
 from pkgwidgets.core.differences import Difference
@@ -56,13 +57,16 @@ class FolderSavePoint:
         tick: Callable[[], None] = lambda: None,
         *,
         folders: Collection[Path] = (),
+        outside: Mapping[Path, str] = MappingProxyType({}),
     ) -> int:
         """Save these paths durably, missing ones too; return the size of the files in bytes.
 
         Files are hard-linked, because installers replace files and do not rewrite them. Files
         that may be edited in place, or cannot be linked, are copied. Of a link to a file outside
         of the prefix, the content is copied. Of `folders`, and of those that contain a path, only
-        the mode is saved, or that they are missing. `tick` is called regularly.
+        the mode is saved, or that they are missing. `outside` are files of the project that the
+        environment belongs to, each with the SHA-256 of its new content; it is restored only from
+        that. `tick` is called regularly.
         Raises `DiskFailed`, and what `tick` raises; then nothing counts as saved.
         """
         with as_disk_failed(self._folder.name):
@@ -74,7 +78,9 @@ class FolderSavePoint:
                     sorted({*own_folders, *parent_folders([*names, *own_folders])})
                 )
             )
-            links = ObjectLinks(self._prefix, self._objects)
+            after = {str(path): digest for path, digest in outside.items()}
+            names += sorted(after)
+            links = ObjectLinks(self._prefix, self._objects, after)
             rows += [
                 links.save(name, str(number))
                 for number, name in enumerate(_call_regularly(names, tick, self._files_per_tick))
@@ -119,7 +125,8 @@ class FolderSavePoint:
             all_rows = self._read_rows()
         except (OSError, ValueError) as error:
             return (self._unreadable(error),)
-        rows, known = _rows_for(all_rows, prefix, only), {f"{prefix}/{r['path']}" for r in all_rows}
+        rows = _rows_for(all_rows, prefix, only)
+        known = {manifest.full_path(prefix, row["path"]) for row in all_rows}
         foreign = foreign_files.find_listed(prefix, rows, known)
         foreign |= foreign_files.find_other_installations(prefix, rows, known)
         foreign = self._remember_foreign(foreign)
@@ -159,11 +166,11 @@ class FolderSavePoint:
     def record_result(self) -> None:
         """Record how the transaction leaves the saved paths; raise `DiskFailed` if that fails."""
         with as_disk_failed(self._folder.name):
-            results.record(self._result, self._prefix, self._read_rows())
+            results.record(self._result, self._prefix, self._inside_rows())
 
     def changed(self) -> frozenset[Path]:
         """Return the saved paths whose content is neither the transaction's nor the saved one."""
-        names = results.changed(self._result, self._prefix, self._read_rows())
+        names = results.changed(self._result, self._prefix, self._inside_rows())
         return frozenset(self._prefix / name for name in names)
 
     def put_back(self, paths: Collection[Path]) -> tuple[str, ...]:
@@ -212,16 +219,16 @@ class FolderSavePoint:
         """Return the saved files that exist with another content now."""
         return frozenset(
             path
-            for row in self._read_rows()
+            for row in self._inside_rows()
             if "object" in row
             and os.path.lexists(path := self._prefix / row["path"])
             and not _has_content(path, row["sha256"])
         )
 
     def paths(self) -> frozenset[Path]:
-        """Return every path that was saved, missing ones too."""
+        """Return every path in the prefix that was saved, missing ones too."""
         return frozenset(
-            self._prefix / row["path"] for row in self._read_rows() if row["type"] in _SAVED_TYPES
+            self._prefix / row["path"] for row in self._inside_rows() if row["type"] in _SAVED_TYPES
         )
 
     def folders(self) -> frozenset[Path]:
@@ -344,6 +351,10 @@ class FolderSavePoint:
                 pool.shutdown(cancel_futures=True)
             for future in futures:
                 future.result()
+
+    def _inside_rows(self) -> list[Row]:
+        """Return the rows of the prefix: plans compare a project's files by hashes of their own."""
+        return [row for row in self._read_rows() if not manifest.is_outside(row["path"])]
 
     def _read_rows(self) -> list[Row]:
         return manifest.decode(self._manifest.read_bytes())

@@ -43,7 +43,9 @@ class PlansHandler(BaseHandler):
     @requires_read
     async def post(self) -> None:
         """Answer a plan and the kernels that it affects; by its id it can be applied once."""
-        request = plan_body.plan_request(self.fields(*ACTIONS, "version", "allow", "step"))
+        request = plan_body.plan_request(
+            self.fields(*ACTIONS, "version", "allow", "step", "project")
+        )
         backend = await self.backend()
         plan = await run_in_thread(partial(plan_for, request, BackendPlanner(backend)))
         owner = Owner(user=self.user, prefix=backend.environment.interpreter.prefix)

@@ -191,7 +191,7 @@ class PlansHandler(ViewHandler):
     @requires_read
     async def post(self) -> None:
         """Answer a plan as the plan view shows it; or why there is none, and a wider request."""
-        fields = self.fields(*ACTIONS, "version", "allow", "step", "typed", "without")
+        fields = self.fields(*ACTIONS, "version", "allow", "step", "project", "typed", "without")
         typed = request_body.text_field(fields, "typed")
         view = await self.planned_view()
         if typed is not None:
@@ -199,6 +199,7 @@ class PlansHandler(ViewHandler):
             request = await run_in_thread(
                 partial(view_plans.typed_request, view.backend, typed, version)
             )
+            request = replace(request, project=request_body.flag_field(fields, "project"))
         else:
             request = plan_body.plan_request(fields)
         without = request_body.text_list_field(fields, "without") if "without" in fields else ()
@@ -220,7 +221,10 @@ class PlansHandler(ViewHandler):
             return await self.write_failure(error, **more)
         plan_id = self.context.plans.keep(plan, request.action, self.owner(backend))
         shown = await view.with_kernels(plan)
-        await self.write_success(**view_plans.plan_fields(shown, plan_id, request, titles))
+        answer = view_plans.plan_fields(shown, plan_id, request, titles)
+        switch = await run_in_thread(partial(view_plans.project_switch, backend, request))
+        answer["plan"]["project"] = switch
+        await self.write_success(**answer)
 
 
 class ApplyHandler(ViewHandler):

@@ -17,6 +17,7 @@ export const LABELS = {
   skip: "Skip this version",
   apply: "Apply",
   minorOnly: "Minor and patch only",
+  changeProject: "Change the project, too",
   cancel: "Cancel",
   close: "Close",
   commands: "Commands",

@@ -56,6 +56,8 @@ function render({ model: widget, el }) {
   const commandsBox = h("div");
   const minorOnly = h("input", { type: "checkbox", role: "switch", onchange: () => model.send({ type: "step", only_minor: minorOnly.checked }) });
   const stepSwitch = h("label", { className: "pkgw-switch" }, minorOnly, LABELS.minorOnly);
+  const changeProject = h("input", { type: "checkbox", role: "switch", onchange: () => model.send({ type: "project", change: changeProject.checked }) });
+  const projectSwitch = h("label", { className: "pkgw-switch" }, changeProject, LABELS.changeProject);
   // One line, whatever it says: a text that came and went would move the buttons.
   const cost = h("span", { className: "pkgw-dim pkgw-cost", role: "status" });
   const failure = h("p", { className: "pkgw-note pkgw-bad", role: "alert" });
@@ -68,7 +70,7 @@ function render({ model: widget, el }) {
   // Only this scrolls: the footer with the next button stays in sight.
   const content = h("div", { className: "pkgw-content", tabIndex: 0, role: "group", ariaLabel: "What would change" }, body, checks.impact, commandsBox, checks.rehearsal);
   const root = h("section", { className: "pkgw pkgw-plan", ariaLabel: "Plan" },
-    h("div", { className: "pkgw-row pkgw-head" }, title, headline, spinner, status, stepSwitch),
+    h("div", { className: "pkgw-row pkgw-head" }, title, headline, spinner, status, stepSwitch, projectSwitch),
     content,
     failure,
     h("div", { className: "pkgw-row pkgw-foot" }, cost, tryFirst, copyCell, copied, cancel, apply));
@@ -120,11 +122,13 @@ function render({ model: widget, el }) {
     setText(headline, applicable ? plan().headline : "");
     setText(status, { loading: "making the plan…", ready: plan().empty ? "" : UNCHANGED_TEXT }[state] ?? "");
     content.hidden = state === "loading";
-    const { minor_only: onlyMinor, changes = [] } = plan();
+    const { minor_only: onlyMinor, project, changes = [] } = plan();
     // It is offered where it makes a difference, and stays while the other plan is made.
     stepSwitch.hidden = typeof onlyMinor !== "boolean" || (state !== "loading" && !onlyMinor && !changes.some(({ bump }) => bump === "major"));
     if (state === "loading" && previousState === "hidden") stepSwitch.hidden = true;
     minorOnly.checked = onlyMinor === true;
+    projectSwitch.hidden = typeof project !== "boolean";
+    changeProject.checked = project === true;
     spinner.hidden = state !== "loading";
     body.replaceChildren(...bodyNodes());
     commandsBox.replaceChildren(...(applicable && plan().commands?.length ? [commandsFold(plan().commands)] : []));

@@ -35,8 +35,8 @@ export function planSide(server, model, { onOpen, onApply }) {
     wider = null;
     requested = body;
     if (!keepsTask) onOpen();
-    const { title: shownTitle = "", minor_only: isLimited = null } = model.get("plan");
-    model.set({ state: "loading", plan: { title: shownTitle, minor_only: isLimited }, error: "" });
+    const { title: shownTitle = "", minor_only: isLimited = null, project = null } = model.get("plan");
+    model.set({ state: "loading", plan: { title: shownTitle, minor_only: isLimited, project }, error: "" });
     try {
       const answer = await server.post("plans", body, mine.signal);
       if (mine !== current) return;
@@ -52,7 +52,7 @@ export function planSide(server, model, { onOpen, onApply }) {
         return onFailure(message);
       }
       ({ wider = null } = answer);
-      model.set({ state: "failed", plan: { title, unlock, minor_only: isLimited }, error: message });
+      model.set({ state: "failed", plan: { title, unlock, minor_only: isLimited, project }, error: message });
     }
   }
 
@@ -61,10 +61,12 @@ export function planSide(server, model, { onOpen, onApply }) {
     close,
     /** After a refused check: shows the plan without what failed, below the reason. */
     planWithout: (without) => plan({ ...requested, without }, { keepsTask: true }),
-    answer({ type, id, only_minor: onlyMinor }) {
+    answer({ type, id, only_minor: onlyMinor, change }) {
       if (type === "cancel") close();
       if (type === "unlock" && wider) plan(wider);
       if (type === "step") plan({ ...requested, step: onlyMinor ? "minor" : undefined });
+      // The project chooses the versions, so the other limits do not apply.
+      if (type === "project") plan({ ...requested, allow: undefined, step: undefined, project: change || undefined });
       if (type !== "apply" || id !== model.get("plan").id) return;
       const title = progressTitle;
       close();
