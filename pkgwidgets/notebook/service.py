@@ -356,11 +356,12 @@ class PackageService:
         ('seedshelf==1.4.2',)
         """
         if isinstance(notebooks, str | Path) or notebooks:
-            if names is not None or version is not None or project:
-                reason = (
-                    "with notebooks the plan is for all packages: give no name, version or project"
-                )
+            if names is not None or version is not None:
+                reason = "with notebooks the plan is for all packages: leave names and version out"
                 raise InvalidRequest("notebooks", None, reason)
+            if project:
+                reason = "with notebooks the plan is for the environment alone: leave project out"
+                raise InvalidRequest("project", None, reason)
             return self._plan_with_notebooks(
                 notebooks, root, report, allow_untried=allow_untried, step=step
             )

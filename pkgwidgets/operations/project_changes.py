@@ -31,10 +31,10 @@ def edited_since(backend: Backend, transaction: Transaction) -> tuple[str, ...]:
 
 
 def write(backend: Backend, plan: Plan) -> None:
-    """Replace the files of the project, if they are those of the plan still.
+    """Replace the files of the project, if they are still those that the plan was made for.
 
-    It is done before the installation: nobody edits them in the moment since they were saved.
-    Raises `StalePlan` if somebody did, and `DiskFailed`.
+    Do it before the installation, a moment after they were saved: then an edit in between is
+    unlikely. Raises `StalePlan` for one, and `DiskFailed`.
     """
     if plan.project is not None:
         backend.project_files.write(plan.project)

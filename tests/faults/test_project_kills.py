@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import replace
 from itertools import count
@@ -11,6 +12,7 @@ import pytest
 from faults.tiny_environment import TinyEnvironment, run_and_kill
 
 from pkgwidgets.backends.installer.uv_project import UvProjectFiles
+from pkgwidgets.backends.store import manifest
 from pkgwidgets.core.errors import EnvironmentRefused, InvalidRequest, PkgwidgetsError, StalePlan
 from pkgwidgets.core.plans import Plan
 from pkgwidgets.core.projects import FileEdit, ProjectChange
@@ -245,3 +247,32 @@ def test_manifest_that_names_files_of_others_restores_nothing(tmp_path: Path) ->
         save_point.save([], outside={other: "0" * 64})
     assert not save_point.is_intact()
     assert other.read_text() == "mine\n"
+
+
+PROJECT_FILE: manifest.Row = {
+    "path": "/p/uv.lock",
+    "type": "file",
+    "mode": 0o644,
+    "size": 1,
+    "sha256": "0" * 64,
+}
+
+
+@pytest.mark.parametrize(
+    ("row", "version"), [({"path": "lib/pea.py", "type": "absent"}, 1), (PROJECT_FILE, 2)]
+)
+def test_older_version_does_not_read_a_manifest_with_files_of_a_project(
+    row: manifest.Row, version: int
+) -> None:
+    text = manifest.encode([row])
+    assert json.loads(text)["v"] == version
+    assert manifest.decode(text) == [row]
+    assert not manifest.is_other_format(text)
+
+
+@pytest.mark.parametrize(
+    "change", [{"path": "/etc/passwd"}, {"path": "/p/uv.lock/x"}, {"type": "link", "target": "x"}]
+)
+def test_manifest_with_other_files_outside_is_refused(change: manifest.Row) -> None:
+    with pytest.raises(ValueError, match="it names files of others"):
+        manifest.decode(manifest.encode([PROJECT_FILE | change]))

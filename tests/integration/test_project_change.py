@@ -66,11 +66,17 @@ def test_upgrade_changes_the_lock_and_what_it_installs(project: UvProject) -> No
         f"uv sync --inexact --project {project.folder}",
     )
     assert project.files() == old
-    done = service.apply(plan)
+    service.apply(plan)
     assert project.files()["pyproject.toml"] == old["pyproject.toml"]
     assert b'name = "stem"' in project.files()["uv.lock"]
     assert project.installed() == {"pea": "2.0", "pod": "1.0", "stem": "1.0"}
     project.check()
+
+
+@pytest.mark.slow
+def test_undo_and_redo_bring_back_the_same_bytes(project: UvProject) -> None:
+    old, service = project.files(), project.service
+    done = service.apply(service.plan_upgrade("pea", project=True))
     new = project.files()
     undo = service.plan_undo(done)
     assert undo.change_texts[-1] == "uv.lock of plot"
@@ -82,6 +88,7 @@ def test_upgrade_changes_the_lock_and_what_it_installs(project: UvProject) -> No
     project.check()
 
 
+@pytest.mark.slow
 def test_commands_of_the_plan_do_the_same(project: UvProject, tmp_path: Path) -> None:
     plan = project.service.plan_upgrade("pea", project=True)
     old = project.files()
@@ -94,6 +101,7 @@ def test_commands_of_the_plan_do_the_same(project: UvProject, tmp_path: Path) ->
     assert (project.files(), project.installed()) == by_uv
 
 
+@pytest.mark.slow
 def test_installation_and_removal_edit_the_project(project: UvProject) -> None:
     old, service = project.files(), project.service
     plan = service.plan_install("leaf", project=True)
@@ -116,6 +124,7 @@ def test_installation_and_removal_edit_the_project(project: UvProject) -> None:
     assert project.files() == old
 
 
+@pytest.mark.slow
 def test_package_that_is_installed_already_is_added_to_the_project_alone(
     project: UvProject,
 ) -> None:
@@ -131,6 +140,7 @@ def test_package_that_is_installed_already_is_added_to_the_project_alone(
     assert project.installed()["leaf"] == "1.0"
 
 
+@pytest.mark.slow
 def test_upgrade_of_everything_follows_groups_and_installed_extras(project: UvProject) -> None:
     service = project.service
     service.install_package("extra==1.0")
@@ -143,6 +153,7 @@ def test_upgrade_of_everything_follows_groups_and_installed_extras(project: UvPr
     assert after.project is None
 
 
+@pytest.mark.slow
 def test_project_decides_which_versions_are_allowed(project: UvProject) -> None:
     text = PYPROJECT.replace("pea>=1", "pea<2")
     project.make(text)
@@ -165,6 +176,7 @@ def test_hold_forbids_what_the_new_lock_has(project: UvProject) -> None:
     assert project.files() == old
 
 
+@pytest.mark.slow
 def test_later_edit_makes_plan_and_undo_impossible(project: UvProject) -> None:
     service = project.service
     plan = service.plan_upgrade("pea", project=True)
@@ -184,12 +196,14 @@ def test_later_edit_makes_plan_and_undo_impossible(project: UvProject) -> None:
     assert lock.read_bytes() == original
 
 
+@pytest.mark.slow
 def test_removal_of_what_the_project_does_not_name_is_refused(project: UvProject) -> None:
     project.service.install_package("leaf")
     with pytest.raises(PlanImpossible, match=r"uv cannot change the project: .*leaf"):
         project.service.plan_uninstall("leaf", project=True)
 
 
+@pytest.mark.slow
 def test_linked_or_read_only_files_are_refused_before_a_plan_is_made(project: UvProject) -> None:
     lock = project.folder / "uv.lock"
     lock.chmod(0o444)
@@ -227,6 +241,7 @@ package = false
 """
 
 
+@pytest.mark.slow
 def test_workspace_is_changed_at_its_root(project: UvProject) -> None:
     member = project.folder / "parts" / "member"
     member.mkdir(parents=True)
@@ -259,6 +274,7 @@ def click(widget: Any, **message: object) -> None:
     widget._handle_custom_msg(message, [])
 
 
+@pytest.mark.slow
 def test_switch_of_the_panel_plans_with_the_project(project: UvProject) -> None:
     panel = PackagePanel(project.service, check_updates=False)
     view = panel.plan_view
@@ -285,6 +301,7 @@ def test_switch_of_the_panel_plans_with_the_project(project: UvProject) -> None:
     panel.close()
 
 
+@pytest.mark.slow
 def test_command_line_changes_the_project(
     project: UvProject, capsys: pytest.CaptureFixture[str]
 ) -> None:

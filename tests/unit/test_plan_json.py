@@ -164,12 +164,20 @@ def test_modified_plan_is_refused(tamper: Callable[[Json], object]) -> None:
 # --- invalid plans
 
 
-@pytest.mark.parametrize("missing", sorted(plan_to_json(PLAN).keys() - {"id", "notes", "holds"}))
+@pytest.mark.parametrize(
+    "missing", sorted(plan_to_json(PLAN).keys() - {"id", "notes", "holds", "project"})
+)
 def test_plan_with_a_missing_field_is_refused(missing: str) -> None:
     data = plan_to_json(PLAN)
     del data[missing]
     with pytest.raises(ValueError, match=f"not a plan: .*`{missing}`"):
         plan_from_json(data)
+
+
+def test_plan_of_an_older_version_changes_no_project() -> None:
+    data = plan_to_json(PLAN)
+    del data["project"]
+    assert plan_from_json(data) == replace(PLAN, project=None)
 
 
 def test_plan_without_notes_is_read_with_empty_notes() -> None:

@@ -128,6 +128,8 @@ def test_deprecated_keyword_check_means_notebooks(
 def test_notebooks_with_names_are_refused(service: PackageService) -> None:
     with pytest.raises(errors.InvalidRequest, match="leave names and version out"):
         service.plan_upgrade("pandas", notebooks=["a.ipynb"])
+    with pytest.raises(errors.InvalidRequest, match="leave project out"):
+        service.plan_upgrade(notebooks=["a.ipynb"], project=True)
 
 
 @pytest.mark.parametrize(

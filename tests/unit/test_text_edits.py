@@ -1,4 +1,4 @@
-"""Edits of lines make the new text of the old one, and the old one of the new."""
+"""Edits of lines make the new text of the old text, and the old text of the new."""
 
 from __future__ import annotations
 

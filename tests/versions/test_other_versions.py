@@ -77,7 +77,7 @@ def newer_journal(folder: Path) -> None:
 def newer_manifest(folder: Path) -> None:
     body = json.loads((folder / "manifest.json").read_text())
     del body["sha256"]
-    body = {"v": 2, "rows": {"another": "shape"}}
+    body = {"v": 3, "rows": {"another": "shape"}}
     body["sha256"] = manifest._checksum(body)
     (folder / "manifest.json").write_text(json.dumps(body))
 

@@ -111,7 +111,7 @@ def describe_row(status: os.stat_result | None, path: filesystem.StrPath, name: 
 def parent_folders(names: Iterable[str]) -> list[str]:
     """Return the folders of paths relative to the prefix, parents before children.
 
-    The folder of a project is none of them: it belongs to the user.
+    The folder of a project is left out: it belongs to the user.
     """
     folders: set[str] = set()
     for name in names:
