@@ -9,7 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from pkgwidgets.core.errors import StillNeeded
+from pkgwidgets.core.packages import PackageInfo
 from pkgwidgets.presentation.labels import SENT_LABELS
+from pkgwidgets.presentation.row_actions import row_action
+from pkgwidgets.presentation.wider_request import unlock_label
 from pkgwidgets.widgets.assets import STATIC
 
 ROOT = Path(__file__).parent.parent
@@ -30,23 +34,28 @@ LABELS = dict(
 )
 TITLES = re.findall(r'\btitle: "([^"]+)"', SCRIPTS["rows.js"])
 """The names of chips and columns."""
-NAMES = {*LABELS.values(), *SENT_LABELS, *TITLES, "Filter", "Packages"}
+CLUSTER_PANEL = (ROOT / "pkgwidgets" / "widgets" / "cluster_panel.py").read_text("utf-8")
+CLUSTER_LABELS = re.findall(r'_button\("([^"]+)"', CLUSTER_PANEL)
+BUTTONS = {*LABELS.values(), *SENT_LABELS, *CLUSTER_LABELS}
+NAMES = {*BUTTONS, *TITLES, "Filter", "Packages"}
 
 OLD_NAMES = (
     "Plan…",
     "Blocked…",
     "Look",
-    "Undo…",
-    "Uninstall…",
-    "Restart kernel…",
+    "Uninstall",
+    "Allow changes to other packages",
+    "Plan upgrade",
+    "Plan alignment",
+    "Plan undo",
     "Try",
     "Try this notebook first",
     "Upgrade what this notebook survives…",
 )
 EMPHASISED = re.compile(r"(?<![*\w])\*([A-Z][^*\n]*[^*\n.])\*(?![*\w])")
 """A name in a document: emphasised, with a capital letter, and not a sentence."""
-WITH_DETAILS = re.compile(r" \(\d+\)(?=…)| to \d[\w.]*$")
-"""What a button adds to its name: `Upgrade all (6)…`, `Upgrade to 2.4.0`."""
+WITH_DETAILS = re.compile(r" \(\d+\)(?=…)| to \d[\w.]*(?=…$)")
+"""What a button adds to its name: `Upgrade all (6)…`, `Upgrade to 2.4.0…`."""
 OWN_LABEL = re.compile(r'\b(?:button|part|foldButton)\("(?!"|×")')
 """A button whose name is not in the table."""
 
@@ -83,7 +92,7 @@ def test_names_are_found_in_the_documents(name: str) -> None:
     ("text", "names"),
     [
         ("press *Upgrade all (6)…* now", ["Upgrade all…"]),
-        ("*Upgrade to 2.4.0*, *Cancel*", ["Upgrade", "Cancel"]),
+        ("*Upgrade to 2.4.0…*, *Cancel*", ["Upgrade…", "Cancel"]),
         ("**Not this**, *nor this*, *And no sentence.*", []),
     ],
 )
@@ -106,3 +115,29 @@ def test_buttons_take_their_names_from_the_table(name: str) -> None:
 @pytest.mark.parametrize("key", LABELS)
 def test_every_label_is_used(key: str) -> None:
     assert any(f"LABELS.{key}" in text for text in SCRIPTS.values())
+
+
+def _button_rows() -> list[tuple[str, str]]:
+    """Return the rows of the table of buttons in STYLE.md: what they do, and their names."""
+    style = (ROOT / ".github" / "STYLE.md").read_text("utf-8")
+    section = style.partition("\n## Buttons\n")[2].partition("\n## ")[0]
+    rows = [line.strip("|").split("|") for line in section.splitlines() if line.startswith("| *")]
+    return [(does.strip(), name) for names, does in rows for name in _emphasised_names(names)]
+
+
+def test_table_of_buttons_has_each_once() -> None:
+    listed = sorted(name for _, name in _button_rows())
+    assert listed == sorted(BUTTONS)
+
+
+@pytest.mark.parametrize(("does", "name"), _button_rows(), ids=[n for _, n in _button_rows()])
+def test_button_that_asks_or_plans_first_ends_in_an_ellipsis(does: str, name: str) -> None:
+    assert does.startswith(("shows a plan", "asks", "acts at once"))
+    assert name.endswith("…") is not does.startswith("acts at once")
+
+
+def test_labels_of_versions_and_names_keep_the_ellipsis() -> None:
+    blocked = PackageInfo(name="pea", version="1.0", latest_version="2.0", compatible_version="1.5")
+    needed = StillNeeded(("pea",), ("pod",))
+    assert row_action(blocked).label == "Upgrade to 1.5…"
+    assert unlock_label(needed) == "Uninstall pod as well…"

@@ -9,7 +9,13 @@ from pkgwidgets.commands.grammar import Request
 from pkgwidgets.core.history import find_transaction, is_undo
 from pkgwidgets.core.plans import HeldBack, Plan
 from pkgwidgets.core.redaction import redact
-from pkgwidgets.core.text import capitalize_first, format_size, format_time, shorten_names
+from pkgwidgets.core.text import (
+    UNKNOWN_SIZE,
+    capitalize_first,
+    format_size,
+    format_time,
+    shorten_names,
+)
 from pkgwidgets.core.transactions import Transaction
 
 from . import tables
@@ -39,7 +45,7 @@ def plan_parts(plan: Plan, history: Sequence[Transaction]) -> Iterator[Part]:
     if plan.from_save_point:
         yield "The old files come from the save point. Nothing is downloaded."
     elif plan.pins:
-        yield f"Download: {format_size(plan.download_size) or 'size unknown'}."
+        yield f"Download: {format_size(plan.download_size) or UNKNOWN_SIZE}."
 
 
 def held_back_text(held_back: HeldBack, *, is_changed: bool) -> str:

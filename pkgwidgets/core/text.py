@@ -46,6 +46,10 @@ def format_size(count: int | None) -> str:
     return f"{amount:.1f} {units[0]}"
 
 
+UNKNOWN_SIZE = "size not known by the index"
+"""In the place of the size of a download, where an index gives none."""
+
+
 def count_noun(number: int, noun: str) -> str:
     """Return `1 cell`, `2 cells`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

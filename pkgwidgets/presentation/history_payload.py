@@ -10,7 +10,7 @@ from pkgwidgets.core.history import in_force, is_undo, undo_candidates, was_canc
 from pkgwidgets.core.transactions import Transaction
 
 from .change_text import outcome_word
-from .labels import undo_label
+from .labels import undo_plan_label
 
 
 def history_entries(
@@ -68,7 +68,7 @@ def _undo_fields(
     """Return whether a transaction is an undo or a redo, and the label of its button."""
     is_backward = is_undo(transaction, transactions)
     direction = ("undo" if is_backward else "redo") if transaction.plan.undoes else ""
-    undo = undo_label(is_undo=is_backward) if is_undoable else ""
+    undo = undo_plan_label(is_undo=is_backward) if is_undoable else ""
     way = "redone" if is_backward else "undone"
     sentence = f"It can no longer be {way}: {refusal}." if refusal else ""
     return {"direction": direction, "undo": undo, "refusal": sentence}

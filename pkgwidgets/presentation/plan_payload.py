@@ -9,7 +9,13 @@ from typing import Any
 from pkgwidgets.core.kernels import Kernel, Restart
 from pkgwidgets.core.packages import VersionStep
 from pkgwidgets.core.plans import Change, ChangeKind, HeldBack, Plan
-from pkgwidgets.core.text import capitalize_first, count_noun, format_size, shorten_names
+from pkgwidgets.core.text import (
+    UNKNOWN_SIZE,
+    capitalize_first,
+    count_noun,
+    format_size,
+    shorten_names,
+)
 from pkgwidgets.core.versions import version_step
 
 from .change_text import change_reason
@@ -100,8 +106,9 @@ def _footer(plan: Plan) -> str:
 
 
 def download_text(plan: Plan) -> str:
-    """Return how much a plan fetches: `2.1 MB to fetch`."""
-    return f"{format_size(plan.download_size) or 'unknown size'} to fetch"
+    """Return how much a plan fetches: `2.1 MB to fetch`, or that its index does not tell."""
+    size = format_size(plan.download_size)
+    return f"{size} to fetch" if size else UNKNOWN_SIZE
 
 
 def other_kernels_text(kernels: Sequence[Kernel]) -> str:

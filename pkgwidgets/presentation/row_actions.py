@@ -15,8 +15,8 @@ from pkgwidgets.core.text import format_day
 
 ActionName = Literal["", "upgrade", "explain", "retry"]
 
-LABELS: dict[ActionName, str] = {"upgrade": "Upgrade", "explain": "Why blocked?", "retry": "Retry"}
-"""The label of an action's button, unless its row needs another."""
+LABELS: dict[ActionName, str] = {"upgrade": "Upgrade…", "explain": "Why blocked?", "retry": "Retry"}
+"""The label of an action's button, unless its row needs another; see `labels`."""
 _STATUSES_UNDER_WAY = (PackageStatus.INSTALLING, PackageStatus.UPGRADING)
 
 
@@ -66,7 +66,7 @@ def _upgrade_action(info: PackageInfo) -> RowAction:
         return RowAction(action="explain", label=LABELS["explain"])
     if compatible == info.latest_version:
         return RowAction(action="upgrade", label=LABELS["upgrade"])
-    return RowAction(action="upgrade", label=f"Upgrade to {compatible}")
+    return RowAction(action="upgrade", label=f"Upgrade to {compatible}…")
 
 
 def version_options(

@@ -6,13 +6,16 @@ import re
 from datetime import datetime
 from typing import Any
 
+from packaging.version import Version
+
 from pkgwidgets.core.origins import Origin
 from pkgwidgets.core.packages import PackageDependencies, PackageInfo, PackageStatus
 from pkgwidgets.core.provenance import PublisherComparison, PublisherVerdict
 from pkgwidgets.core.releases import LAST_CHECKED
 from pkgwidgets.core.text import escape_hidden, format_size
+from pkgwidgets.core.versions import version_step
 
-from .row_actions import LABELS, row_action
+from .row_actions import LABELS, RowAction, row_action
 
 _MAX_CHARACTERS = 120
 """Characters of a text in a row, at most; an open row shows the whole text."""
@@ -45,8 +48,17 @@ def row(info: PackageInfo) -> Payload:
         "action": action.action,
         "label": action.label if action.label != LABELS.get(action.action) else "",
         "note": action.note,
+        "step": _offered_step(info, action),
     }
     return {key: value for key, value in cells.items() if value}
+
+
+def _offered_step(info: PackageInfo, action: RowAction) -> str:
+    """Return the step of an offer that is not the latest version, whose step is `bump`; or ""."""
+    offered = info.compatible_version
+    if action.action != "upgrade" or offered is None or offered == info.latest_version:
+        return ""
+    return version_step(Version(info.version), Version(offered)).value
 
 
 def detail(info: PackageInfo) -> Payload:

@@ -7,15 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import fields
+from datetime import datetime
 
 from pkgwidgets.core.html_repr import register_renderer
 from pkgwidgets.core.packages import PackageInfo
 from pkgwidgets.core.plans import Change, Plan
-from pkgwidgets.core.text import capitalize_first, format_size
+from pkgwidgets.core.text import UNKNOWN_SIZE, capitalize_first, format_size, format_time
 from pkgwidgets.core.transactions import Outcome, Transaction
 
 from .change_text import change_kind, change_reason, outcome_text
-from .html_table import escape_text, html_table
+from .html_table import TableStyle, escape_text, html_table
+
+_FACTS_STYLE = TableStyle(cell="text-align:left")
+"""JupyterLab aligns cells to the right, where long texts and paths are hard to read."""
 
 
 def plan_html(plan: Plan) -> str:
@@ -30,7 +34,7 @@ def plan_html(plan: Plan) -> str:
     if plan.changes and plan.restart is not None:
         parts.append(_line_html(capitalize_first(str(plan.restart))))
     if plan.changes:
-        size = format_size(plan.download_size) or "unknown size"
+        size = format_size(plan.download_size) or UNKNOWN_SIZE
         parts.append(_line_html(f"Download: {size}. Not applied yet."))
     return "".join(parts)
 
@@ -64,7 +68,14 @@ def package_html(info: PackageInfo) -> str:
         if field.repr
     ]
     facts = [(name, _links_text(value) if name == "links" else value) for name, value in facts]
-    return html_table((), [(name, str(value)) for name, value in facts if value not in (None, "")])
+    shown = [(name, _fact_text(value)) for name, value in facts if value not in (None, "")]
+    return html_table((), shown, _FACTS_STYLE)
+
+
+def _fact_text(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return format_time(value) if isinstance(value, datetime) else str(value)
 
 
 def _links_text(links: Sequence[tuple[str, str]]) -> str:

@@ -30,8 +30,11 @@ from .trait_writer import State, TraitWriter
 
 _WARNED_TEXT = "This kernel has shown a warning about a changed package"
 _NO_ANALYSIS_TEXT = (
-    "Rehearse on this notebook to see what its cells do with the new versions. The analysis of "
-    'cells without running them needs griffe: `pip install "pkgwidgets[impact]"`.'
+    'Its analysis, without running it, needs griffe: `pip install "pkgwidgets[impact]"`. '
+    "Rehearse on this notebook to see what its cells do with the new versions."
+)
+_OFFER_TEXT = (
+    "It can be read, not run, to find cells that would fail; {amount} must be fetched for that."
 )
 
 OnSurvivingPlan = Callable[[Path, Plan], None]
@@ -61,8 +64,7 @@ class PlanChecks:
         if amount and not needs.has_griffe():  # no offer of what would only end in an error
             self._impact.claim({"state": "done", "text": _NO_ANALYSIS_TEXT})
         elif amount:
-            text = f"To find cells that would fail, {amount} must be fetched."
-            self._impact.claim({"state": "offered", "text": text})
+            self._impact.claim({"state": "offered", "text": _OFFER_TEXT.format(amount=amount)})
         else:
             self.check_impact()
 

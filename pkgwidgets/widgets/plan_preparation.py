@@ -11,7 +11,7 @@ from pkgwidgets.core.errors import Cancelled, PkgwidgetsError
 from pkgwidgets.core.events import Event, describe
 from pkgwidgets.core.interfaces import Report
 from pkgwidgets.core.plans import Plan
-from pkgwidgets.core.text import format_size
+from pkgwidgets.core.text import UNKNOWN_SIZE, format_size
 from pkgwidgets.notebook.service import PackageService
 from pkgwidgets.presentation.hints import Face, render
 
@@ -29,7 +29,7 @@ def large_download(plan: Plan) -> str:
     sizes = [change.size for change in plan.changes if change.after is not None]
     download_size = sum(size or 0 for size in sizes)
     if None in sizes:
-        return "files of unknown size"
+        return f"files ({UNKNOWN_SIZE})"
     return f"up to {format_size(download_size)}" if download_size > _MAX_UNASKED_BYTES else ""
 
 

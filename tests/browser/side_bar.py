@@ -28,7 +28,7 @@ class SideBar(PanelNotebook):
     def upgrade_and_undo(self, picture: str) -> None:
         """Plan an upgrade, apply it and undo it, each with a click."""
         expect(self.version("seedshelf")).to_have_text("1.4.1")
-        self.button("Upgrade seedshelf").click()
+        self.button("Upgrade seedshelf…").click()
         expect(self.button("Apply")).to_be_enabled()
         take_picture(self.page, f"{picture}-plan")
         self.button("Apply").click()

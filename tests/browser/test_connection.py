@@ -36,7 +36,7 @@ def test_clicks_reach_the_kernel_while_a_cell_runs(notebook: PanelNotebook) -> N
     expect(prompt).to_have_text("[*]:")
     notebook.button("History").click()
     expect(notebook.part("History")).to_be_visible()
-    notebook.button("Upgrade seedshelf").click()
+    notebook.button("Upgrade seedshelf…").click()
     expect(notebook.button("Apply")).to_be_enabled()
     notebook.button("Apply").click()
     expect(notebook.row("seedshelf").locator(".pkgw-c-version")).to_have_text("1.4.2")

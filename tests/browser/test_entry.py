@@ -133,7 +133,7 @@ def test_palette_and_menu_open_the_panel(notebook: SideBar, front_end: Lab) -> N
     expect(notebook.row("seedshelf")).to_be_visible()
     notebook.page.locator(".lm-MenuBar-item", has_text="Kernel").click()
     item = notebook.page.locator(".lm-Menu-item[data-command='pkgwidgets:open']")
-    expect(item).to_have_text("Packages…")
+    expect(item).to_have_text("Packages")
     take_picture(notebook.page, f"menu-{front_end.app}")
     notebook.page.keyboard.press("Escape")
     notebook.wait_until_checked()

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from browser.in_sight import PATIENCE, WINDOWS, expect_in_sight, picture
 from browser.panel_notebook import GARDEN, PANEL, PanelNotebook
-from jupyterlab_server import Lab, take_picture
-from playwright.sync_api import Locator, expect
+from jupyterlab_server import Lab
+from playwright.sync_api import expect
 
 pytestmark = pytest.mark.slow
 
-PATIENCE = 90_000
-"""Milliseconds for what twenty-eight packages take."""
-WINDOWS = [(1400, 913), (1000, 700)]
 MANY = """
 from pkgwidgets.demo.wheel_builder import BuiltWheel
 names = [f"seedling{number:02}" for number in range(16)]
@@ -32,15 +30,6 @@ publish("2.0", tuple(f"shoot{number}" for number in range(6)))
 garden.index.withdraw("harvestscale", "3.3.0")
 """
 """Sixteen more packages with a major upgrade, which needs six new ones; none fails."""
-PRESSABLE = """(node) => {
-  const { left, top, width, height } = node.getBoundingClientRect();
-  const edges = [[2, height / 2], [width - 2, height / 2], [width / 2, 2], [width / 2, height - 2]];
-  return edges.every(([x, y]) => {
-    const hit = document.elementFromPoint(left + x, top + y);
-    return hit === node || node.contains(hit);
-  });
-}"""
-"""Whether nothing covers or clips a node: from edge to edge it can be pressed."""
 
 
 @pytest.fixture(params=WINDOWS, ids=lambda size: f"{size[0]}x{size[1]}")
@@ -57,24 +46,6 @@ def sized(
     window.panel.scroll_into_view_if_needed()
     yield window
     lab.end_kernels()
-
-
-def expect_in_sight(notebook: PanelNotebook, button: Locator) -> None:
-    """Wait until a button is enabled; it must then be inside the window, and not covered."""
-    expect(button).to_be_visible(timeout=PATIENCE)
-    expect(button).to_be_enabled(timeout=PATIENCE)
-    for _ in range(60):
-        notebook.page.wait_for_timeout(300)  # layout and scrolling follow the state late
-        if button.evaluate(PRESSABLE):
-            break
-    picture(notebook, "last")
-    assert button.evaluate(PRESSABLE), f"{button} is out of sight"
-
-
-def picture(notebook: PanelNotebook, name: str) -> None:
-    """Take a picture of the whole window."""
-    size = notebook.page.viewport_size
-    take_picture(notebook.page, f"sight-{name}-{size['width'] if size else 0}")
 
 
 def test_upgrade_of_everything_is_decided_without_scrolling(sized: PanelNotebook) -> None:

@@ -134,7 +134,7 @@ def test_needed_package_can_be_uninstalled_with_its_dependents(notebook: PanelNo
     row.get_by_role("button", name="sundrift", exact=True).click()
     row.get_by_role("button", name="Uninstall sundrift").click()
     expect(notebook.part("Plan")).to_contain_text("bedplanner requires it")
-    notebook.button("Uninstall bedplanner as well").click()
+    notebook.button("Uninstall bedplanner as well…").click()
     expect(notebook.part("Plan").locator(".pkgw-changes tbody tr")).to_have_count(2)
     expect(notebook.button("Apply")).to_be_enabled()
 

@@ -112,7 +112,7 @@ def test_restart_is_offered_and_done(page: RestPage, server: ServerProcess, tmp_
         page.row("seedshelf").get_by_role("button", name="Upgrade seedshelf").click()
         expect(page.section("Plan")).to_contain_text("if the kernel has imported seedshelf")
         page.button("Apply").click()
-        page.section("Progress").get_by_role("button", name="Restart kernel").click()
+        page.section("Progress").get_by_role("button", name="Restart kernel…").click()
         question = page.page.get_by_role("group", name="Restart the kernel?")
         expect(question).to_contain_text("All variables of this kernel would be lost.")
         question.get_by_role("button", name="Restart kernel").click()
@@ -140,7 +140,7 @@ def test_impossible_request_offers_the_wider_one(page: RestPage) -> None:
     page.row("sundrift").get_by_role("button", name="sundrift", exact=True).click()
     page.row("sundrift").get_by_role("button", name="Uninstall sundrift").click()
     plan = page.section("Plan")
-    plan.get_by_role("button", name=re.compile("^Uninstall .* as well$")).click()
+    plan.get_by_role("button", name=re.compile("^Uninstall .* as well…$")).click()
     expect(plan.locator(".pkgw-changes tbody tr")).not_to_have_count(1)
     expect(plan.get_by_role("button", name="Apply")).to_be_enabled()
 

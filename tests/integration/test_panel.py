@@ -224,7 +224,7 @@ def test_number_of_upgrade_all_is_that_of_its_plan(panel: PackagePanel, garden: 
     assert offered["all"] == planned_versions
     assert offered["all"]["raintable"] == "3.1.0"
     row = next(row for row in panel.table.rows if row["name"] == "raintable")
-    assert row["label"] == "Upgrade to 2.4.0"
+    assert row["label"] == "Upgrade to 2.4.0…"
 
 
 def test_offers_are_made_again_for_other_rows(panel: PackagePanel) -> None:
@@ -611,8 +611,8 @@ def test_history_offers_undo_and_the_log_of_each_transaction(panel: PackagePanel
     entries = panel.history_view.entries
     assert [(e["outcome"], e["undo"]) for e in entries] == [
         ("not applied", ""),
-        ("done", "Undo"),
-        ("done", "Undo"),
+        ("done", "Undo…"),
+        ("done", "Undo…"),
     ]
     assert "libharvest.so.5" in entries[0]["error"]
     assert all(e["seconds"] > 0 and e["who"] for e in entries)
@@ -626,7 +626,7 @@ def test_history_offers_undo_and_the_log_of_each_transaction(panel: PackagePanel
     assert panel.wait(60)
     assert installed(panel)["seedshelf"] == "1.4.1"
     newest, *_, oldest = panel.history_view.entries
-    assert (newest["direction"], newest["undo"]) == ("undo", "Redo")
+    assert (newest["direction"], newest["undo"]) == ("undo", "Redo…")
     assert panel.task_view.task["outcome"]["text"] == "Undone: seedshelf 1.4.2 → 1.4.1"
     assert panel.task_view.task["outcome"]["undo"] == "Redo"
     assert (oldest["undone"], oldest["undo"]) == (True, "")

@@ -108,7 +108,7 @@ def test_hold_is_shown_with_its_facts_and_can_be_released(
     panel: PackagePanel, told: list[dict[str, Any]]
 ) -> None:
     check(panel)
-    assert row(panel, "raintable")["label"] == "Upgrade to 2.4.0"
+    assert row(panel, "raintable")["label"] == "Upgrade to 2.4.0…"
     names = ["raintable"]
     click(
         panel.table, type="hold", names=names, versions="<2.4", reason="charts", until="2999-12-31"
@@ -125,7 +125,7 @@ def test_hold_is_shown_with_its_facts_and_can_be_released(
     click(panel.table, type="unhold", names=names, versions="<2.4")
     assert panel.wait(60)
     assert "raintable" not in panel.table.holds
-    assert row(panel, "raintable")["label"] == "Upgrade to 2.4.0"
+    assert row(panel, "raintable")["label"] == "Upgrade to 2.4.0…"
 
 
 def test_skipped_version_is_passed_over_by_the_next_plan(panel: PackagePanel) -> None:

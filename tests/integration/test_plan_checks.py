@@ -157,7 +157,7 @@ def test_analysis_is_not_offered_without_griffe(
     click(panel.table, type="plan", names=["frostcall"])
     assert panel.wait(60)
     assert panel.plan_view.impact["state"] == "done"
-    assert panel.plan_view.impact["text"].startswith("Rehearse on this notebook to see")
+    assert panel.plan_view.impact["text"].endswith("what its cells do with the new versions.")
 
 
 def test_impact_analysis_with_a_large_download_is_only_offered(
@@ -168,7 +168,10 @@ def test_impact_analysis_with_a_large_download_is_only_offered(
     click(panel.table, type="plan", names=["frostcall"])
     assert panel.wait(60)
     assert panel.plan_view.impact["state"] == "offered"
-    assert "1.6 kB must be fetched" in panel.plan_view.impact["text"]
+    assert panel.plan_view.impact["text"] == (
+        "It can be read, not run, to find cells that would fail; "
+        "up to 1.6 kB must be fetched for that."
+    )
     click(panel.plan_view, type="look")
     assert panel.wait(60)
     assert panel.plan_view.impact["state"] == "done"

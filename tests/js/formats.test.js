@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
 import { agoNode, agoText, countNoun, durationText, exactTime, joinNames } from "../../pkgwidgets/widgets/static/formats.js";
-import { countedLabel, LABELS } from "../../pkgwidgets/widgets/static/labels.js";
+import { countedLabel, LABELS, namedLabel } from "../../pkgwidgets/widgets/static/labels.js";
 
 const AGES = JSON.parse(readFileSync(new URL("ages.json", import.meta.url), "utf-8"));
 
@@ -44,4 +44,8 @@ test("counts and names are formatted as in a sentence", () => {
 test("a label has its count before the ellipsis", () => {
   assert.equal(countedLabel(LABELS.upgradeAll, 6), "Upgrade all (6)…");
   assert.equal(countedLabel(LABELS.upgradeAll, 0), "Upgrade all…");
+});
+
+test("a name stands before what says that a plan comes first", () => {
+  assert.deepEqual(["Undo…", "Undo"].map((label) => namedLabel(label, "pea $&")), ["Undo pea $&…", "Undo pea $&"]);
 });

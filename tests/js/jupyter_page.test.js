@@ -3,7 +3,7 @@ import "./small_dom.js";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { canInsert, cellOf, commandsOf, config, insertBelow, pathOf, save } from "../../pkgwidgets/widgets/static/jupyter_page.js";
+import { canInsert, canSave, cellOf, commandsOf, config, insertBelow, pathOf, save } from "../../pkgwidgets/widgets/static/jupyter_page.js";
 import { lossText } from "../../pkgwidgets/widgets/static/restart_prompt.js";
 
 const VIEW = "application/vnd.jupyter.widget-view+json";
@@ -83,4 +83,8 @@ test("what a restart would lose is said in a sentence", () => {
   assert.equal(lossText({ variables: [] }), "No variables would be lost.");
   assert.equal(lossText({ variables: ["a"], more: 0 }), "This variable would be lost: a.");
   assert.equal(lossText({ variables: ["a", "b"], more: 3 }), "These variables would be lost: a, b and 3 more.");
+});
+
+test("only a page that has the notebook, and may write it, saves it", () => {
+  assert.deepEqual([modelIn(CELLS), modelIn(CELLS, { readOnly: true }), { get: () => "" }].map(canSave), [true, false, false]);
 });

@@ -44,7 +44,7 @@ const use = (cell, severity) => ({ cell: `In [${cell}]`, package: "pea", name: "
 test("what breaks is shown at once, what fits is folded away", () => {
   const rows = [use(1, "breaks"), use(2, "none"), use(3, "indirect")];
   const [sentence, first, fold, rest] = impactNodes({ state: "done", text: "1 cell would fail.", rows }, () => {});
-  assert.equal(sentence.textContent, "This notebook: 1 cell would fail.");
+  assert.equal(sentence.textContent, "Code of this notebook: 1 cell would fail.");
   assert.deepEqual(first.querySelectorAll("th.pkgw-place").map((node) => node.textContent), ["In [1]"]);
   assert.equal(fold.textContent, "2 more");
   assert.equal(rest.hidden, true);
@@ -59,6 +59,14 @@ test("of many findings four are shown at once", () => {
 });
 
 test("a dear look is only offered", () => {
-  const [sentence] = impactNodes({ state: "offered", text: "To find cells that would fail, 300 MB must be fetched." }, () => {});
-  assert.equal(sentence.textContent, "This notebook: to find cells that would fail, 300 MB must be fetched. Analyze");
+  const [sentence] = impactNodes({ state: "offered", text: "It can be read; 300 MB must be fetched for that." }, () => {});
+  assert.equal(sentence.textContent, "Code of this notebook: it can be read; 300 MB must be fetched for that. Analyze");
+});
+
+test("what was found by reading and what was found by running are told apart", () => {
+  const [read] = impactNodes({ state: "done", text: "1 cell would fail." }, () => {});
+  const [ran] = rehearsalNodes({ ...RESULT, cells: [] }, false, () => {});
+  assert.deepEqual([read.querySelector("strong").textContent, ran.querySelector("strong").textContent], ["Code of this notebook:", "Rehearsal:"]);
+  const [reading] = impactNodes({ state: "looking" }, () => {});
+  assert.equal(reading.textContent, "Reading the code of this notebook for uses of changed packages…");
 });

@@ -8,7 +8,7 @@ import { placeAt, topOf } from "../../pkgwidgets/widgets/static/table/grid.js";
 import { link } from "../../pkgwidgets/widgets/static/table/parts.js";
 import { CHIPS, COLUMNS, completeRow, matches, rowOrder, suggestedVersion } from "../../pkgwidgets/widgets/static/table/rows.js";
 
-const LABELS = { upgrade: "Upgrade", explain: "Why blocked?", retry: "Retry" };
+const LABELS = { upgrade: "Upgrade…", explain: "Why blocked?", retry: "Retry" };
 const row = (sent) => completeRow({ name: "pea", version: "1.0", ...sent }, LABELS);
 const column = (key) => COLUMNS.find((each) => each.key === key);
 const sorted = (rows, key, dir = 1) => rows.toSorted(rowOrder({ column: column(key), dir })).map(({ name }) => name);
@@ -23,8 +23,8 @@ test("a row gets what the kernel left out", () => {
 });
 
 test("a button says what the kernel says, for this row or for all", () => {
-  assert.equal(row({ action: "upgrade" }).label, "Upgrade");
-  assert.equal(row({ action: "upgrade", label: "Upgrade to 1.5" }).label, "Upgrade to 1.5");
+  assert.equal(row({ action: "upgrade" }).label, "Upgrade…");
+  assert.equal(row({ action: "upgrade", label: "Upgrade to 1.5…" }).label, "Upgrade to 1.5…");
   assert.equal(completeRow({ name: "pea", action: "retry" }, { retry: "Again" }).label, "Again");
 });
 
@@ -86,8 +86,13 @@ test("rows under an open one are further down", () => {
 });
 
 test("a row's button is spoken with the package's name", () => {
-  const made = cellOf(row({ action: "upgrade", label: "Upgrade to 1.5" }), "action").querySelector("button");
-  assert.deepEqual([made.name, made.textContent, made.querySelector("span").textContent], ["upgrade", "Upgrade pea to 1.5", " pea"]);
+  const made = cellOf(row({ action: "upgrade", label: "Upgrade to 1.5…" }), "action").querySelector("button");
+  assert.deepEqual([made.name, made.textContent, made.querySelector("span").textContent], ["upgrade", "Upgrade pea to 1.5…", " pea"]);
+});
+
+test("a button without a version is spoken with the name before its mark", () => {
+  const made = cellOf(row({ action: "upgrade" }), "action").querySelector("button");
+  assert.deepEqual([made.textContent, made.ariaLabel], ["Upgrade…", "Upgrade pea…"]);
 });
 
 test("a read-only list offers only to ask again", () => {
@@ -134,11 +139,22 @@ test("of many names the first four are listed", () => {
 });
 
 test("a row says what an upgrade of everything does beyond its own offer", () => {
-  const blocked = row({ action: "upgrade", label: "Upgrade to 1.5", latest: "2.0", blocked_by: "pod <2" });
+  const blocked = row({ action: "upgrade", label: "Upgrade to 1.5…", latest: "2.0", blocked_by: "pod <2" });
   const titleOf = (made, inAll) => cellOf(made, "action", { inAll }).querySelector("button").title;
   assert.equal(titleOf(blocked, "2.0"), "Upgrade pea to 1.5. Upgrade all takes it to 2.0");
   assert.equal(titleOf(blocked, "1.5"), "Upgrade pea to 1.5");
   assert.equal(titleOf(blocked, undefined), "Upgrade pea to 1.5");
   assert.equal(titleOf(row({ action: "upgrade", latest: "2.0" }), "2.0"), "Upgrade pea");
   assert.equal(titleOf(row({ action: "explain", label: "Why blocked?", latest: "2.0" }), "2.0"), "Why blocked? pea. Upgrade all takes it to 2.0");
+});
+
+test("the badge stands beside what it speaks of: the latest version, or the offer of another one", () => {
+  const badges = (sent, state) => ["latest", "action"].map((key) => cellOf(row({ latest: "2.0", bump: "major", ...sent }), key, state).querySelector("span.pkgw-badge")?.textContent ?? "");
+  const other = { action: "upgrade", label: "Upgrade to 1.5…", step: "minor" };
+  assert.deepEqual(badges({ action: "upgrade" }), ["major", ""]);
+  assert.deepEqual(badges({ action: "explain" }), ["major", ""]);
+  assert.deepEqual(badges(other), ["", "minor"]);
+  assert.deepEqual(badges(other, { readOnly: true }), ["major", ""]); // there is no offer
+  const isNewer = (sent) => cellOf(row(sent), "latest").matches(".pkgw-newer");
+  assert.deepEqual([{ latest: "2.0", bump: "major", ...other }, { latest: "1.0" }].map(isNewer), [true, false]);
 });

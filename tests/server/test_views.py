@@ -69,8 +69,8 @@ async def test_checked_rows_have_the_offers_of_the_panel(ask: Ask) -> None:
     answer = await ask("GET", "views/packages?check_updates=true")
     rows = {row["name"]: row for row in answer.json["rows"]}
     assert (rows["seedshelf"]["action"], rows["seedshelf"]["bump"]) == ("upgrade", "patch")
-    assert rows["raintable"]["label"] == "Upgrade to 2.4.0"
-    assert answer.json["labels"]["upgrade"] == "Upgrade"
+    assert rows["raintable"]["label"] == "Upgrade to 2.4.0…"
+    assert answer.json["labels"]["upgrade"] == "Upgrade…"
 
 
 async def test_offers_are_those_of_the_plan_for_everything(ask: Ask) -> None:
@@ -171,7 +171,7 @@ async def test_plan_is_shown_applied_and_undone(
     assert ended["outcome"]["kind"] == "ok"
     assert ended["outcome"]["undo"] == "Undo"
     [entry] = (await ask("GET", "views/transactions")).json["entries"]
-    assert (entry["outcome"], entry["undo"]) == ("done", "Undo")
+    assert (entry["outcome"], entry["undo"]) == ("done", "Undo…")
     assert entry["changes"] == ["seedshelf 1.4.1 → 1.4.2"]
     undone = await ask("POST", f"views/transactions/{started.json['id']}/undo", {})
     assert undone.status == 202
@@ -205,14 +205,14 @@ async def test_impossible_plan_has_the_wider_request(ask: Ask) -> None:
     assert answer.status == 409
     assert answer.json["title"] == "Uninstall sundrift"
     assert answer.json["unlock"].startswith("Uninstall ")
-    assert answer.json["unlock"].endswith(" as well")
+    assert answer.json["unlock"].endswith(" as well…")
     wider = await plan_view(ask, **answer.json["wider"])
     assert len(wider["plan"]["changes"]) > 1
 
 
 async def test_blocked_upgrade_offers_changes_to_other_packages(ask: Ask) -> None:
     answer = await ask("POST", "views/plans", {"upgrade": ["raintable"], "version": "3.1.0"})
-    assert answer.json["unlock"] == "Allow changes to other packages"
+    assert answer.json["unlock"] == "Allow changes to other packages…"
     assert answer.json["wider"] == {
         "upgrade": ["raintable"], "version": "3.1.0", "allow": "all",
     }  # fmt: skip

@@ -81,9 +81,23 @@ def test_row_omits_default_values() -> None:
         "loaded": "2.0.0",
         "summary": "rain in rows",
         "action": "upgrade",
-        "label": "Upgrade to 2.4.0",
+        "label": "Upgrade to 2.4.0…",
+        "step": "minor",
     }
     assert len(json.dumps(row(FULL))) <= 300
+
+
+@pytest.mark.parametrize(
+    ("latest", "compatible", "step"),
+    [("2.0", "2.0", ""), ("2.0", "1.0.1", "patch"), ("2.0", "1.1", "minor"), ("2.0", "1.0", "")],
+)
+def test_row_has_the_step_of_an_offer_that_is_not_the_latest(
+    latest: str, compatible: str, step: str
+) -> None:
+    package = PackageInfo(
+        name="pea", version="1.0", latest_version=latest, compatible_version=compatible
+    )
+    assert row(package).get("step", "") == step
 
 
 def test_row_after_a_failed_change_has_a_note_and_is_no_error() -> None:

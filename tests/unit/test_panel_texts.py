@@ -165,3 +165,13 @@ def test_packages_held_back_for_the_same_reason_share_a_note() -> None:
         ("pea 1.0, not 2.0:", "pod needs pea<2."),
     ]
     assert len(plan_payload.held_back_notes(steps[:2])) == 2
+
+
+def test_plan_says_who_does_not_know_the_size_of_its_download() -> None:
+    plan = transaction(PEA).plan
+    sized = replace(plan, changes=tuple(replace(each, size=2_100_000) for each in plan.changes))
+    texts = [plan_payload.plan_payload(each)["footer"] for each in (plan, sized)]
+    assert texts == [
+        "size not known by the index · can be undone",
+        "2.1 MB to fetch · can be undone",
+    ]

@@ -34,7 +34,7 @@ TRAITS: dict[str, Any] = {
         {"name": "pod", "version": "2.0", "latest": "2.0"},
     ],
     "revision": 1,
-    "labels": {"upgrade": "Upgrade"},
+    "labels": {"upgrade": "Upgrade…"},
     "advisories": {},
     "holds": {},
 }

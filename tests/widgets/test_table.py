@@ -169,14 +169,14 @@ def test_open_row_shows_details_and_only_http_links(notebook: Notebook) -> None:
 
 def test_row_button_sends_its_request(notebook: Notebook) -> None:
     output = show_table(notebook)
-    output.get_by_role("button", name="Upgrade pod-0002 to 1.27.1").click()
+    output.get_by_role("button", name="Upgrade pod-0002 to 1.27.1…").click()
     output.get_by_role("button", name="Retry pod-0005").click()
     assert [message for message in kernel_messages(notebook) if message["type"] != "opened"] == [
         {"type": "plan", "names": ["pod-0002"]},
         {"type": "retry", "names": ["pod-0005"]},
     ]
     badges = output.locator(".pkgw-badge").all_text_contents()
-    assert badges[:4] == ["patch", "minor", "major", "minor"]
+    assert badges[:4] == ["patch", "minor", "minor", "minor"]
     expect(output.locator("tr[data-id=pod-0004]")).to_contain_text("editable install")
     expect(output.locator("tr[data-id=pod-0006]")).to_contain_text("loaded")
 

@@ -32,7 +32,7 @@ def _rows() -> list[dict[str, Any]]:
         | {"action": "upgrade", "released": DAY, "requested": True},
         {"name": NAMES[2], "version": "1.26.4", "loaded": "1.26.4", "blocked_by": "streamlit <2"}
         | newer
-        | {"label": "Upgrade to 1.27.12"},
+        | {"label": "Upgrade to 1.27.12…", "step": "minor"},
         {"name": NAMES[3], "version": "2.9.0.post0", "blocked_by": "streamlit <3"}
         | newer
         | {"action": "explain"},
@@ -84,7 +84,7 @@ PLAN: View = (
             + [_change("uvicorn", "", "0.30.0", "install", "")],
             "held_back": [
                 {"versions": "numpy 2.0.0, not 2.1.0:", "text": "numba needs numpy<2.1."}
-                | {"unlock": "Allow changes to other packages"}
+                | {"unlock": "Allow changes to other packages…"}
             ],
             "word": "Restart needed",
             "restart": "numpy 1.26.4 is loaded, and its compiled code is in use.",
@@ -142,7 +142,7 @@ HISTORY: View = (
         "entries": [
             {"id": "b", "started": "2026-03-01T12:00:00+00:00", "seconds": 3.2, "outcome": "done"}
             | {"changes": ["numpy 1.26.4 → 2.0.0", "uvicorn 0.30.0 (new)"], "who": "ann · kernel"}
-            | {"undo": "Undo", "direction": "", "error": ""},
+            | {"undo": "Undo…", "direction": "", "error": ""},
             {"id": "a", "started": "2026-03-01T11:00:00+00:00", "seconds": 3, "outcome": "done"}
             | {"changes": ["numpy 1.26.3 → 1.26.4"], "who": "ann · kernel", "error": ""}
             | {"refusal": "It can no longer be undone: 'numpy.py' was edited."},

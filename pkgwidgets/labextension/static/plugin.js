@@ -93,7 +93,7 @@ function activate({ app, tracker, palette, restorer, icon, lumino, scope, regist
   const hasNotebook = () => tracker.currentWidget !== null;
 
   app.commands.addCommand(COMMAND, {
-    label: ({ isToolbar, isMenu }) => (isMenu ? "Packages…" : isToolbar ? ["Packages", badgeText(badge.count)].filter(Boolean).join(" · ") : "Open Packages"),
+    label: ({ isToolbar, isMenu }) => (isMenu ? "Packages" : isToolbar ? ["Packages", badgeText(badge.count)].filter(Boolean).join(" · ") : "Open Packages"),
     caption: "See, upgrade and undo the packages of this notebook's kernel",
     icon: ({ isMenu }) => (isMenu ? undefined : icon),
     isEnabled: hasNotebook,

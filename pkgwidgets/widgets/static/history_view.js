@@ -5,7 +5,7 @@
 import { withClicks } from "./clicks.js";
 import { button, focusedIn, h, reveal, setText } from "./dom.js";
 import { agoNode, agoText, countNoun, durationText } from "./formats.js";
-import { LABELS } from "./labels.js";
+import { LABELS, namedLabel } from "./labels.js";
 
 const OUTCOME_MARKS = { done: "✓", "rolled back": "↶", "not applied": "↶", cancelled: "↶", "rollback incomplete": "✕", "in progress": "…" };
 const OUTCOME_KINDS = { done: "ok", "rolled back": "bad", "not applied": "bad", "rollback incomplete": "bad" };
@@ -49,7 +49,7 @@ function render({ model: widget, el }) {
     const changesLabel = changesText(changes) || "unreadable changes";
     const log = button(LABELS.log, { className: "pkgw-quiet pkgw-fold", name: "log", value: id,
       ariaLabel: `Log of ${changesLabel}`, ariaExpanded: String(unfolded.has(id)) });
-    const undoButton = undo && button(undo, { className: "pkgw-quiet", name: "undo", value: id, ariaLabel: `${undo} ${changesLabel}` });
+    const undoButton = undo && button(undo, { className: "pkgw-quiet", name: "undo", value: id, ariaLabel: namedLabel(undo, changesLabel) });
     const refusalNode = refusal && h("div", { className: "pkgw-dim" }, refusal);
     return h("tr", null,
       h("td", { className: "pkgw-dim" }, agoNode(Date.parse(started) / 1_000), h("div", null, durationText(seconds))),

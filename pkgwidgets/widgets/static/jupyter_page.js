@@ -30,6 +30,13 @@ export function cellOf(model) {
   return home ? cells.findIndex((cell) => (cell.getOutputs?.() ?? cell.outputs ?? []).some?.(showsPanel)) : -1;
 }
 
+/**
+ * Returns whether `save` can do more than nothing: the page has the notebook, and may write it.
+ *
+ * @param {Model} model
+ */
+export const canSave = (model) => Boolean(notebookOf(model)) && !notebookOf(model).model?.readOnly;
+
 /** @param {Model} model */
 export const canInsert = (model) => !notebookOf(model)?.model?.readOnly && cellOf(model) >= 0;
 

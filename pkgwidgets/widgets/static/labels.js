@@ -1,5 +1,6 @@
 // @ts-check
 // The names of the buttons that the page makes. The documents use the same names; the kernel sends a few more (`labels.py`).
+// A name that ends in "…" asks or shows a plan first; a name without it acts at once. `tests/test_labels.py` has the table.
 
 export const LABELS = {
   check: "Check for updates",
@@ -8,7 +9,7 @@ export const LABELS = {
   install: "Install…",
   history: "History",
   preview: "Preview…",
-  uninstall: "Uninstall",
+  uninstall: "Uninstall…",
   dismiss: "Dismiss",
   fix: "Fix…",
   hold: "Hold…",
@@ -30,6 +31,7 @@ export const LABELS = {
   analyze: "Analyze",
   copyCell: "Copy as cell",
   insertCell: "Insert as cell",
+  askRestart: "Restart kernel…",
   restart: "Restart kernel",
   restartAndRun: "Restart and run up to here",
   makeCopy: "Make my own copy…",
@@ -48,3 +50,11 @@ export const LABELS = {
  * @param {number} count
  */
 export const countedLabel = (label, count) => (count ? label.replace("…", ` (${count})…`) : label);
+
+/**
+ * Returns a label with the name of what it acts on: "Undo pandas…".
+ *
+ * @param {string} label
+ * @param {string} name
+ */
+export const namedLabel = (label, name) => label.replace(/…?$/, (mark) => ` ${name}${mark}`);

@@ -27,11 +27,11 @@ function findingsTable(rows, label) {
 const VERDICT_MARKS = { bad: "✕", ok: "✓", unsure: "!" };
 
 export function impactNodes({ state, text, rows = [] }, onLook) {
-  if (state === "looking") return [h("p", { className: "pkgw-dim" }, "Looking for cells that use changed packages…")];
+  if (state === "looking") return [h("p", { className: "pkgw-dim" }, "Reading the code of this notebook for uses of changed packages…")];
   if (!text) return [];
   const look = state === "offered" && button(LABELS.analyze, { className: "pkgw-quiet", onclick: onLook });
   /** @type {HTMLElement[]} */
-  const nodes = [h("p", null, strong("This notebook:"), ` ${text[0].toLowerCase()}${text.slice(1)}${look ? " " : ""}`, look)];
+  const nodes = [h("p", null, strong("Code of this notebook:"), ` ${text[0].toLowerCase()}${text.slice(1)}${look ? " " : ""}`, look)];
   // Findings without a problem add nothing to the sentence.
   const worst = rows.filter(({ severity }) => !["none", "indirect"].includes(severity));
   const first = worst.slice(0, MAX_FIRST_FINDINGS);
@@ -72,7 +72,7 @@ export function comparedCell({ place, verdict, bad, source, before, after, chang
 export function rehearsalNodes({ kind, text, note, cells = [], broken }, whole, onSurvive) {
   const mark = h("span", { className: "pkgw-mark", ariaHidden: "true" }, VERDICT_MARKS[kind]);
   const surviveButton = broken && whole && button(LABELS.upgradeWithoutBreaking, { className: "pkgw-quiet", onclick: onSurvive });
-  const sentence = h("p", { className: `pkgw-note pkgw-outcome pkgw-${kind}` }, mark, text, note && " ", note, surviveButton && " ", surviveButton);
+  const sentence = h("p", { className: `pkgw-note pkgw-outcome pkgw-${kind}` }, mark, strong("Rehearsal:"), " ", text, note && " ", note, surviveButton && " ", surviveButton);
   if (!cells.length) return [sentence];
   return [sentence, h("div", { className: "pkgw-cells" }, ...cells.map(comparedCell))];
 }

@@ -4,7 +4,7 @@
 /** @import {View} from "./dom.js" */
 import { withClicks } from "./clicks.js";
 import { button, copy, focusedIn, foldButton, h, isFocusFree, listen, reveal, setText, strong } from "./dom.js";
-import { canInsert, insertBelow } from "./jupyter_page.js";
+import { canInsert, canSave, insertBelow } from "./jupyter_page.js";
 import { LABELS } from "./labels.js";
 import { planChecks } from "./plan_checks.js";
 
@@ -45,6 +45,10 @@ function commandsFold(commands) {
 
 const UNCHANGED_TEXT = "Nothing has been changed yet.";
 
+// What the button does, in sight before it is pressed. The sentence of *Analyze* says that it only reads.
+const SAVING_TEXT = "saves the notebook, then runs a copy of it with the new packages.";
+const NOT_SAVING_TEXT = "runs a copy of the saved notebook with the new packages.";
+
 /** @param {View} view */
 function render({ model: widget, el }) {
   const model = withClicks(widget, el, "plan");
@@ -63,6 +67,7 @@ function render({ model: widget, el }) {
   const failure = h("p", { className: "pkgw-note pkgw-bad", role: "alert" });
   const checks = planChecks(model, el);
   const tryFirst = button(LABELS.rehearse, { className: "pkgw-quiet", onclick: () => checks.isBusy() || checks.rehearse() });
+  const rehearsalLine = h("p", { className: "pkgw-dim pkgw-hint" });
   const copyCell = button(LABELS.copyCell, { className: "pkgw-quiet pkgw-copy", onclick: onCopy });
   const copied = h("span", { className: "pkgw-sr", role: "status" });
   const cancel = button(LABELS.cancel, { className: "pkgw-decide", onclick: cancelPlan });
@@ -73,7 +78,8 @@ function render({ model: widget, el }) {
     h("div", { className: "pkgw-row pkgw-head" }, title, headline, spinner, status, stepSwitch, projectSwitch),
     content,
     failure,
-    h("div", { className: "pkgw-row pkgw-foot" }, cost, tryFirst, copyCell, copied, cancel, apply));
+    h("div", { className: "pkgw-row pkgw-foot" }, cost, tryFirst, copyCell, copied, cancel, apply),
+    rehearsalLine);
   root.dataset.lmSuppressShortcuts = "true"; // JupyterLab handles shortcuts before the panel's listeners run
 
   let state = "hidden";
@@ -135,6 +141,8 @@ function render({ model: widget, el }) {
     copyCell.hidden = !applicable || !plan().cell;
     if (!timer) setText(copyCell, copyLabel());
     tryFirst.hidden = !applicable || plan().rehearsable === false;
+    rehearsalLine.hidden = tryFirst.hidden;
+    setText(rehearsalLine, `${LABELS.rehearse} ${canSave(model) ? SAVING_TEXT : NOT_SAVING_TEXT}`);
     for (const node of [checks.impact, checks.rehearsal]) node.classList.toggle("pkgw-hidden", state !== "ready");
     setText(cancel, applicable || state === "loading" ? LABELS.cancel : LABELS.close);
     apply.hidden = !applicable && state !== "loading";

@@ -10,7 +10,7 @@ import { restartQuestion } from "./restart_prompt.js";
 const STEP_MARKS = { ok: ["✓", ""], bad: ["✕", "Failed: "] }; // shown, and read aloud
 
 const undoButton = (id, label) => button(label, { className: "pkgw-quiet", name: "undo", value: id });
-const restartButton = () => button(LABELS.restart, { className: "pkgw-quiet", name: "restart" });
+const restartButton = () => button(LABELS.askRestart, { className: "pkgw-quiet", name: "restart" });
 const closeButton = () => button("×", { className: "pkgw-quiet pkgw-close", name: "close", ariaLabel: LABELS.close });
 
 function stepItems(stages, stage) {

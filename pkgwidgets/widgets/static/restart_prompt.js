@@ -50,7 +50,7 @@ export function restartQuestion(model, el) {
     opener = pressedButton;
     isAsking = true;
     node.hidden = false;
-    pressedButton.hidden = true; // the question has a button of the same name
+    pressedButton.hidden = true; // the question has the button that restarts
     restartAndRun.hidden = true;
     cancel.hidden = restartOnly.hidden = false;
     for (const control of [cancel, restartAndRun, restartOnly]) control.disabled = false;

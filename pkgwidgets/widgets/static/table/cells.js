@@ -4,7 +4,7 @@
 /** @import {Row} from "./rows.js" */
 import { h, versionText } from "../dom.js";
 import { agoNode } from "../formats.js";
-import { LABELS } from "../labels.js";
+import { LABELS, namedLabel } from "../labels.js";
 import { moreInAll } from "./offers.js";
 import { checkbox, clip, dim, fact, line, link, part, PARTS, warn } from "./parts.js";
 import { suggestedVersion } from "./rows.js";
@@ -57,19 +57,43 @@ function cell(key, ...children) {
   return node;
 }
 
-/** @param {Row} row */
-function latestCell({ latest, bump, error, failed, origin }) {
-  if (latest) return cell("latest", clip(latest), bump && h("span", { className: `pkgw-badge pkgw-${bump}` }, bump));
-  return cell("latest", error && !failed ? warn("unknown") : origin !== "index" && dim(origin));
+/**
+ * @param {string} step
+ * @param {string} [className]
+ */
+const stepBadge = (step, className = "") => step && h("span", { className: `pkgw-badge pkgw-${step} ${className}` }, step);
+
+/**
+ * The badge stands beside what it speaks of: the latest version, or the offer of another one.
+ *
+ * @param {Row} row
+ * @param {boolean} readOnly
+ */
+function latestCell({ latest, bump, step, error, failed, origin }, readOnly) {
+  if (!latest) return cell("latest", error && !failed ? warn("unknown") : origin !== "index" && dim(origin));
+  const node = cell("latest", clip(latest), (readOnly || !step) && stepBadge(bump));
+  if (bump) node.className += " pkgw-newer";
+  return node;
 }
 
-// A name that is read aloud must contain what is seen, so "Upgrade to 2.3.3" has the package in its middle.
+/**
+ * Returns the verb of a label and what follows it.
+ *
+ * @param {string} label
+ */
+function splitLabel(label) {
+  const [verb] = label.split(/[ …]/);
+  return [verb, label.slice(verb.length)];
+}
+
+// A name that is read aloud must contain what is seen, so "Upgrade to 2.3.3…" has the package in its middle.
 function actionButton({ name, action, label }, spoken, title) {
-  const [verb, ...rest] = label.split(" ");
+  const [verb, rest] = splitLabel(label);
   const props = { className: `pkgw-${action}`, name: action, title };
-  if (action === "explain" || !rest.length) return part(label, { ...props, ariaLabel: spoken });
+  if (action === "explain") return part(label, { ...props, ariaLabel: spoken });
+  if (!rest.startsWith(" ")) return part(label, { ...props, ariaLabel: namedLabel(label, name) });
   const node = part(verb, props);
-  node.append(h("span", { className: "pkgw-sr" }, ` ${name}`), ` ${rest.join(" ")}`);
+  node.append(h("span", { className: "pkgw-sr" }, ` ${name}`), rest);
   return node;
 }
 
@@ -80,14 +104,14 @@ function actionButton({ name, action, label }, spoken, title) {
  */
 function actionCell(row, readOnly, inAll) {
   const { name, action, label, note, error, failed, status } = row;
-  const [verb, ...rest] = label.split(" ");
-  const spoken = action === "explain" ? `${label} ${name}` : [verb, name, ...rest].join(" "); // "Upgrade pandas to 2.3.3"
+  const [verb, rest] = splitLabel(label);
+  const spoken = action === "explain" ? `${label} ${name}` : `${verb} ${name}${rest.replace("…", "")}`; // "Upgrade pandas to 2.3.3"
   const isOffered = action && !(readOnly && action !== "retry");
   const noteText = note || (status.endsWith("ing") ? `${status}…` : "");
   const title = [spoken, moreInAll(row, inAll)].filter(Boolean).join(". ");
   const actionNode = isOffered ? actionButton(row, spoken, title) : noteText && clip(noteText, "pkgw-dim");
   const problem = error && failed ? clip(FAILED_TEXT, "pkgw-warn", error) : warn(error);
-  return cell("action", problem, error && actionNode && !actionNode.matches(BOXED_BUTTON) && dim("·"), actionNode);
+  return cell("action", problem, error && actionNode && !actionNode.matches(BOXED_BUTTON) && dim("·"), actionNode, isOffered && stepBadge(row.step, "pkgw-step"));
 }
 
 /**
@@ -148,7 +172,7 @@ function detailCell(row, { readOnly, more = {}, picked, unfolded, inAll }) {
       versionChoice(row, more, pickedVersion),
       Boolean(more.versions?.length) && part(LABELS.preview, { name: "pick", ariaLabel: `Preview the chosen version of ${row.name}`, ariaDisabled: String(pickedVersion === row.version) }),
       ...holdButtons(row),
-      part(LABELS.uninstall, { name: "uninstall", className: "pkgw-quiet", ariaLabel: `Uninstall ${row.name}` })));
+      part(LABELS.uninstall, { name: "uninstall", className: "pkgw-quiet", ariaLabel: namedLabel(LABELS.uninstall, row.name) })));
 }
 
 /**
@@ -164,7 +188,7 @@ export function rowCells(row, { readOnly, checked, open, inAll, ...state }) {
     cell("select", checkbox(`Select ${row.name}`, { checked, disabled, name: "select" })),
     cell("name", part(row.name, folding), ...safetyMarks(row), row.loaded && h("span", { className: "pkgw-dim pkgw-loaded" }, "· loaded")),
     cell("version", clip(row.version)),
-    latestCell(row),
+    latestCell(row, readOnly),
     cell("blocked", warn(row.blocked_by)),
     cell("released", row.released > 0 && h("span", { className: "pkgw-dim pkgw-clip" }, agoNode(row.released))),
     actionCell(row, readOnly, inAll),

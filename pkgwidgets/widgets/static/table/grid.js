@@ -141,7 +141,10 @@ export function makeGrid({ scroller, table, headRow, body, build, isOpen, press 
     }
     const isResized = (target) => target === scroller || isOpen(target.dataset.id);
     if (previousHeight !== rowHeight || targets.some(isResized)) draw();
-    if (targets.some((target) => target.dataset.id === openingId)) reveal(places.get(openingId));
+    if (targets.some((target) => target.dataset.id === openingId)) {
+      reveal(places.get(openingId));
+      rowOf(openingId).scrollIntoView({ block: "nearest", inline: "nearest" }); // this scrolls the notebook, too
+    }
   });
   // A newly opened row is scrolled into view whole, also when its details arrive, until the user scrolls or presses a key.
   let openingId = null;

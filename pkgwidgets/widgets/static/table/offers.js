@@ -34,7 +34,7 @@ export const currentOffers = (offers, { areUpdatesKnown }, revision) => (areUpda
  */
 export function moreInAll({ action, label, latest }, version) {
   if (!version) return "";
-  const own = action === "upgrade" ? label.split(" to ")[1] ?? latest : "";
+  const own = action === "upgrade" ? label.split(" to ")[1]?.replace("…", "") ?? latest : "";
   return version === own ? "" : `${LABELS.upgradeAll.replace("…", "")} takes it to ${version}`;
 }
 

@@ -24,6 +24,7 @@
  * @property {"" | "upgrade" | "explain" | "retry"} action
  * @property {string} label
  * @property {string} note
+ * @property {"" | "other" | "patch" | "minor" | "major"} step that of the offer, where it is not `latest`
  *
  * @typedef {{ id: string, name: string, words: string, advisories: Advisories | null, limits: Limit[] } & RowText} Row
  *
@@ -69,7 +70,7 @@ export const CHIPS = [
  */
 const PLAIN = {
   version: "", latest: "", bump: "", blocked_by: "", released: 0, status: "installed", failed: false, requested: false,
-  loaded: "", origin: "index", summary: "", error: "", action: "", label: "", note: "",
+  loaded: "", origin: "index", summary: "", error: "", action: "", label: "", note: "", step: "",
 };
 
 /**

@@ -46,9 +46,9 @@ function render({ model: widget, el }) {
   const holdForm = makeHoldForm((hold) => model.send({ type: "hold", ...hold }), (id) => grid.focusName(id));
   const chosen = statusText("chosen");
   const upgradeChosen = button("", { className: "pkgw-main", onclick: () => model.send({ type: "plan", names: [...selected].map((id) => rows.get(id).name) }) });
-  const foot = bar("foot", chosen, upgradeChosen);
+  const foot = bar("foot", chosen);
   const root = h("section", { className: "pkgw", ariaLabel: "Packages" },
-    bar("head", title, where, checked, check, all, install, history), refused, copyMark.node, notice, unsafe,
+    bar("head", title, where, checked, check, all, upgradeChosen, install, history), refused, copyMark.node, notice, unsafe,
     bar("filter", search, ...chips.map(({ node }) => node), fix, count, sorted), holdForm.node, scroller, empty, offers.note, foot);
   root.dataset.lmSuppressShortcuts = "true"; // JupyterLab handles shortcuts before the panel's listeners run
 
@@ -200,7 +200,9 @@ function render({ model: widget, el }) {
     const ticked = choices.filter(({ id }) => selected.has(id)).length;
     setText(chosen, `${selected.size} selected${selected.size > ticked ? `, ${selected.size - ticked} not shown` : ""}`);
     setText(upgradeChosen, countedLabel(LABELS.upgradeSelected, selected.size));
-    foot.hidden = selected.size === 0;
+    // In the place of the other one, at the top: below the list it may be out of sight.
+    foot.hidden = upgradeChosen.hidden = selected.size === 0;
+    all.hidden = readOnly || selected.size > 0;
     selectAll.disabled = choices.length === 0;
     selectAll.checked = ticked > 0 && ticked === choices.length;
     selectAll.indeterminate = ticked > 0 && ticked < choices.length;
@@ -216,16 +218,16 @@ function render({ model: widget, el }) {
     setText(unsafe, [advisories, holds].filter(Boolean).join(" "));
     // Not `disabled`: that would move the keyboard focus out of the panel right after the click.
     check.ariaDisabled = String(Boolean(busy || changing));
-    all.hidden = Boolean(refusal);
-    install.hidden = all.hidden;
-    root.classList.toggle("pkgw-readonly", all.hidden);
+    const isReadOnly = Boolean(refusal);
+    install.hidden = isReadOnly;
+    root.classList.toggle("pkgw-readonly", isReadOnly);
     if (changing) wasChanging = true;
     else if (wasChanging && !busy) {
       wasChanging = false;
       layout(); // rows that do not match any more stay only while the user may be about to press them
     }
-    const changed = readOnly !== all.hidden;
-    readOnly = all.hidden;
+    const changed = readOnly !== isReadOnly;
+    readOnly = isReadOnly;
     if (changed) grid.refresh(grid.drawn());
     showCounts();
   }
