@@ -119,6 +119,25 @@ MUTATIONS = {
         instead="        names = {str(p) for p in replaced if not file_effects.has_no_effect(p)}\n",
         test="contract/test_record_files.py::test_undo_reads_no_code_of_files_with_one_owner",
     ),
+    "files of a project are not saved": Mutation(
+        file="operations/apply.py",
+        code=", outside=paths.outside",
+        instead="",
+        test="faults/test_project_kills.py"
+        "::test_kill_at_any_file_operation_leaves_all_old_or_all_new[9]",
+    ),
+    "an edit of a project's file is rolled back": Mutation(
+        file="backends/store/restore.py",
+        code='return "after" in row and filesystem.sha256(path) not in',
+        instead="return False and filesystem.sha256(path) not in",
+        test="faults/test_project_kills.py::test_edit_of_the_user_meanwhile_is_never_lost[True]",
+    ),
+    "an undo overwrites an edited project": Mutation(
+        file="operations/undo.py",
+        code="(*backend.records.changes_since(plan, saved, changed), *edited)",
+        instead="backend.records.changes_since(plan, saved, changed)",
+        test="faults/test_project_kills.py::test_undo_is_refused_after_an_edit_of_the_project",
+    ),
     "a plan made through a link is stale": Mutation(
         file="operations/snapshot.py",
         code="path=moved[distribution.path.parent] / distribution.path.name",

@@ -7,18 +7,22 @@ import json
 import os
 import signal
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from fakes import Oracle
+from fakes import FakeKit, Oracle
 from held_transactions import held_wheel, worker_processes
 from jupyter_server.auth import Authorizer
 from server.client import Ask
 from server.contract import Answer
 
+from pkgwidgets.commands.plan_request import Action, PlanRequest
+from pkgwidgets.core.projects import OwningProject
 from pkgwidgets.demo import Demo
 from pkgwidgets.demo.wheel_builder import BuiltWheel
+from pkgwidgets.server import view_plans
 from pkgwidgets.server.handlers import views
 
 Follow = Callable[[str], Awaitable[list[tuple[str, dict[str, Any]]]]]
@@ -359,3 +363,19 @@ async def test_unknown_argument_and_field_are_refused(ask: Ask) -> None:
 async def test_unknown_transaction_is_told(ask: Ask) -> None:
     answer = await ask("GET", "views/transactions/20260101T000000000000-abcdef")
     assert (answer.status, answer.code) == (404, "transaction-not-found")
+
+
+@pytest.mark.parametrize(
+    ("tool", "action", "switch"),
+    [("uv", "upgrade", False), ("uv", "undo", None), ("Poetry", "upgrade", None)],
+)
+async def test_change_of_the_project_is_offered_where_it_is_possible(
+    ask: Ask, tool: str, action: Action, switch: bool | None
+) -> None:
+    assert (await plan_view(ask, upgrade=["seedshelf"]))["plan"]["project"] is None
+    project = OwningProject(tool=tool, file=Path("/p/pyproject.toml"), command="sync")
+    backend = replace(FakeKit().backend, project=lambda: project)
+    request = PlanRequest(action=action)
+    assert view_plans.project_switch(backend, request) is switch
+    chosen = view_plans.project_switch(backend, replace(request, project=True))
+    assert chosen is (None if switch is None else True)

@@ -9,8 +9,10 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from pkgwidgets.backends.config import project_files, uv_cache_dir
 from pkgwidgets.backends.config.uv_files import read_toml
@@ -36,7 +38,10 @@ from pkgwidgets.core.redaction import redact
 from . import uv_failures
 from .uv import find_uv
 
+PYPROJECT = "pyproject.toml"
 _SECONDS = 600.0
+_LOCAL_SOURCES = ("editable", "virtual", "directory")
+"""The kinds of sources in a lock that are folders."""
 _NOT_COPIED = frozenset({".venv", ".git", ".hg", ".tox", ".nox", "node_modules", "__pycache__"})
 """What is in a project's folder and does not matter for its lock."""
 _VARIABLES = {"UV_NO_PROGRESS": "1", "UV_PYTHON_DOWNLOADS": "never"}
@@ -70,6 +75,10 @@ class UvProjectFiles:
             old = {path: project_files.read_text(path) for path in paths}
         except (OSError, ValueError) as error:
             raise self._refused(str(error)) from error
+        part = _dynamic_part(paths[0].parent, old[paths[1]])
+        if part is not None:
+            why = f"the metadata in {part} is dynamic, so uv would have to build it"
+            raise self._refused(why)
         with temp_dirs.temporary_folder("pkgwidgets-project-") as folder:
             copy = folder / "project"
             self._make_copy(copy, old)
@@ -170,7 +179,9 @@ def _environment() -> dict[str, str]:
 def _error(completed: process.CompletedProcess, request: ProjectRequest) -> PkgwidgetsError:
     if completed.returncode is None:
         return ResolutionFailed(f"it did not finish within {_SECONDS:.0f} seconds")
-    explanation = redact(uv_failures.extract_cause(completed.stderr))[:_MAX_OUTPUT_CHARACTERS]
+    lines = completed.stderr.splitlines()
+    output = "\n".join(line for line in lines if not line.startswith("warning:"))
+    explanation = redact(uv_failures.extract_cause(output))[:_MAX_OUTPUT_CHARACTERS]
     failure = uv_failures.find_index_failure(completed.stderr, explanation, "", redact)
     if failure is not None:
         return failure
@@ -179,6 +190,30 @@ def _error(completed: process.CompletedProcess, request: ProjectRequest) -> Pkgw
         text = f"uv cannot change the project: {explanation}"
         return PlanImpossible(requested, text, has_no_release=True)
     return ResolutionFailed(explanation)
+
+
+def _dynamic_part(root: Path, lock: str) -> Path | None:
+    """Return the file of a local part of a project that uv builds to lock it; None without one.
+
+    A build runs code of the project, and may write into its folders. Parts are the project itself,
+    members of its workspace and path sources, as the lock names them.
+    """
+    try:
+        packages = tomllib.loads(lock).get("package", [])
+    except (ValueError, RecursionError):
+        return None  # uv itself says what is wrong
+    for package in packages if isinstance(packages, list) else ():
+        source: Any = package.get("source") if isinstance(package, dict) else None
+        folders = [source.get(kind) for kind in _LOCAL_SOURCES] if isinstance(source, dict) else []
+        for folder in filter(None, folders):
+            file = root / str(folder) / PYPROJECT
+            if _is_dynamic(read_toml(file).get("project")):
+                return file
+    return None
+
+
+def _is_dynamic(table: object) -> bool:
+    return not isinstance(table, dict) or bool(table.get("dynamic"))
 
 
 def _project_name(file: Path) -> str:
