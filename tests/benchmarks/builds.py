@@ -18,6 +18,7 @@ from functools import cache
 from pathlib import Path
 
 import uv
+from measure import run_for_output
 
 ROOT = Path(__file__).parents[2]
 BEFORE = "9643b72"
@@ -92,7 +93,16 @@ def build(folder: Path, commit: str | None, extras: str = "[cli,impact,lab]") ->
     wanted = f"pkgwidgets{extras} @ {source.as_uri()}"
     install(made.python, "--reinstall-package", "pkgwidgets", wanted)
     shutil.rmtree(source)
+    _check_import(made)
     return made
+
+
+def _check_import(build: Build) -> None:
+    """Raise if the build's Python imports another pkgwidgets than its own."""
+    code = "import pkgwidgets; print(pkgwidgets.__file__)"
+    _, imported = run_for_output([build.python, "-c", code])
+    if not Path(imported.strip()).is_relative_to(build.site):
+        raise RuntimeError(f"{build.python} imports {imported.strip()}, not its own pkgwidgets")
 
 
 def make_venv(folder: Path) -> Path:

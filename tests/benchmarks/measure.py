@@ -63,14 +63,20 @@ def run_for_output(
 ) -> tuple[Cost, str]:
     """Run a process and all that it waits for; return its cost and its standard output.
 
+    It works in an empty folder: `python -c` would import pkgwidgets from a checkout otherwise.
+
     Raises:
         CalledProcessError: it did not exit with 0; its output is in the error.
     """
-    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
+    with (
+        tempfile.TemporaryFile() as output,
+        tempfile.TemporaryFile() as errors,
+        tempfile.TemporaryDirectory() as empty,
+    ):
         started_at = perf_counter()
         process = subprocess.Popen(
             list(map(str, argv)), stdin=subprocess.DEVNULL, stdout=output, stderr=errors,
-            env={**clean_environment(), **(env or {})},
+            env={**clean_environment(), **(env or {})}, cwd=empty,
         )  # fmt: skip
         _, status, usage = os.wait4(process.pid, 0)
         seconds = perf_counter() - started_at

@@ -20,7 +20,9 @@ DISTRIBUTIONS = 388
 HEAVY = ("requests", "pandas", "IPython", "ipywidgets", "tornado", "rich")
 LISTING = f"""
 import json, sys, pkgwidgets
-pkgwidgets.PackageService().values.packages()
+service = pkgwidgets.PackageService()
+ask = service.values.packages if hasattr(service, "values") else service.list_packages
+ask()
 print(json.dumps([name for name in {HEAVY} if name in sys.modules]))
 """
 SERVER = "import pkgwidgets.server.app"
