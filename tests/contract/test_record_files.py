@@ -345,9 +345,9 @@ def test_hash_of_any_strong_algorithm_is_read(
     (info / "RECORD").write_text(f"pea.py,{hash_text},0\n")
     (entry,) = record.entries(info)
     assert entry.hash == expected
-    assert entry.matches(tmp_path / "pea.py")
+    assert entry.matches(str(tmp_path / "pea.py"))
     (tmp_path / "pea.py").write_text("1")
-    assert entry.matches(tmp_path / "pea.py") is (expected is None)
+    assert entry.matches(str(tmp_path / "pea.py")) is (expected is None)
 
 
 @pytest.mark.parametrize("digest", ["", "!", "47DEQ", EMPTY_SHA256[:-2], f"{EMPTY_SHA256}00"])
@@ -357,7 +357,7 @@ def test_text_that_is_no_hash_matches_no_file(tmp_path: Path, digest: str) -> No
     (tmp_path / "pea.py").touch()
     (info / "RECORD").write_text(f"pea.py,sha256={digest},0\n")
     (entry,) = record.entries(info)
-    assert not entry.matches(tmp_path / "pea.py")
+    assert not entry.matches(str(tmp_path / "pea.py"))
 
 
 def test_record_paths_may_begin_with_a_dot(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import os
 import shlex
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from packaging.utils import NormalizedName, canonicalize_name
 
@@ -49,8 +49,8 @@ class RecordAffectedDistributions:
         for name, distribution in self._environment.distributions().items():
             if name not in changed and isinstance(distribution, Distribution):
                 rows = record.entries_in(distribution.path, names - {".."})
-                paths = (distribution.path.parent / row.path for row in rows)
-                existing = frozenset(path for path in paths if os.path.lexists(path))
+                paths = (f"{distribution.path.parent}/{row.path}" for row in rows)
+                existing = frozenset(Path(path) for path in paths if os.path.lexists(path))
                 if rows:
                     affected[name] = existing
         return affected
@@ -102,8 +102,8 @@ class RecordAffectedDistributions:
 def _script_names(dist_info: Path, folder: Path) -> set[str]:
     """Return the names of the commands that a distribution installs into `folder`."""
     relative_folder = os.path.relpath(folder, dist_info.parent)
-    rows = (PurePosixPath(row.path) for row in record.entries(dist_info))
-    return {row.name for row in rows if str(row.parent) == relative_folder}
+    rows = (row.path.rpartition("/") for row in record.entries(dist_info))
+    return {name for folder, _, name in rows if folder == relative_folder}
 
 
 def _started_commands(owner: Distribution, candidates: Collection[str]) -> set[str]:

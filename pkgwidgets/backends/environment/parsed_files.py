@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from threading import Lock
 from time import time_ns
 from typing import Generic, TypeVar
@@ -26,34 +26,39 @@ class ParsedFiles(Generic[_Row]):
     def __init__(self, max_rows: int = 30_000, clock_ns: Callable[[], int] = time_ns) -> None:
         self._max_rows = max_rows
         self._clock_ns = clock_ns
-        self._files = OrderedDict[str, tuple[_StatKey, Sequence[_Row]]]()
+        self._files = OrderedDict[tuple[str, Hashable], tuple[_StatKey, Sequence[_Row]]]()
         self._rows = 0
         self._lock = Lock()
 
-    def get(self, path: str, parse: Callable[[], Sequence[_Row]]) -> Sequence[_Row]:
-        """Return the kept rows of a file, or what `parse` returns; they are not to be changed."""
-        key = _stat_key(path)
+    def get(
+        self, path: str, parse: Callable[[], Sequence[_Row]], *, key: Hashable = None
+    ) -> Sequence[_Row]:
+        """Return the kept rows of a file, or what `parse` returns; they are not to be changed.
+
+        `key` is what the rows depend on beside the file.
+        """
+        stat_key, name = _stat_key(path), (path, key)
         with self._lock:
-            kept = self._files.get(path)
-            if kept is not None and kept[0] == key:
-                self._files.move_to_end(path)
+            kept = self._files.get(name)
+            if kept is not None and kept[0] == stat_key:
+                self._files.move_to_end(name)
                 return kept[1]
         rows = parse()
-        is_settled = key is not None and self._clock_ns() - max(key[3:]) >= _SETTLED_NS
-        if key is not None and is_settled and _stat_key(path) == key:
-            self._keep(path, key, rows)
+        is_settled = stat_key is not None and self._clock_ns() - max(stat_key[3:]) >= _SETTLED_NS
+        if stat_key is not None and is_settled and _stat_key(path) == stat_key:
+            self._keep(name, stat_key, rows)
         return rows
 
-    def _keep(self, path: str, key: _StatKey, rows: Sequence[_Row]) -> None:
+    def _keep(self, name: tuple[str, Hashable], stat_key: _StatKey, rows: Sequence[_Row]) -> None:
         with self._lock:
-            self._drop(path)
-            self._files[path] = (key, rows)
+            self._drop(name)
+            self._files[name] = (stat_key, rows)
             self._rows += len(rows)
             while self._rows > self._max_rows:
                 self._drop(next(iter(self._files)))
 
-    def _drop(self, path: str) -> None:
-        kept = self._files.pop(path, None)
+    def _drop(self, name: tuple[str, Hashable]) -> None:
+        kept = self._files.pop(name, None)
         self._rows -= len(kept[1]) if kept is not None else 0
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from packaging.utils import NormalizedName
 
-from pkgwidgets.backends.store.filesystem import os_error_text
+from pkgwidgets.backends.store.filesystem import as_path, os_error_text
 from pkgwidgets.core.dependency_graph import Installed
 from pkgwidgets.core.environment import Distribution, Unreadable
 from pkgwidgets.core.errors import EnvironmentRefused
@@ -62,7 +62,7 @@ class RecordFiles:
                 old.update(*map(leftovers.paths_in, release.leftovers))
             if change.after is not None and stage is not None:
                 claims += self._staged_claims(change.id, staged, stage)
-        new = {Path(claim.path): claim.owner for claim in claims}
+        new = {as_path(claim.path): claim.owner for claim in claims}
         if stage is None:
             leaving = [change.id for change in plan.changes if change.after is None]
             present = [change.id for change in plan.changes if change.before is not None]
@@ -108,7 +108,7 @@ class RecordFiles:
         changed = {change.id for change in plan.changes}
         names = {str(path) for path in paths}
         claims = self._shared.claims(names, changed, self._environment.distributions())
-        return frozenset(Path(claim.path) for claim in claims)
+        return frozenset(as_path(claim.path) for claim in claims)
 
     def unowned_paths(self, plan: Plan, paths: Collection[Path]) -> frozenset[Path]:
         """Return those of `paths` that exist and that no installed distribution owns.
@@ -127,7 +127,7 @@ class RecordFiles:
                     str(path) for part in release.leftovers for path in leftovers.paths_in(part)
                 }
         claims = self._shared.claims(left, changed, installed)
-        return frozenset(map(Path, left - {claim.path for claim in claims}))
+        return frozenset(map(as_path, left - {claim.path for claim in claims}))
 
     def raise_if_owned(self, plan: Plan, replaced: Collection[Path]) -> None:
         """Refuse to replace a file of code that another distribution owns, too."""
@@ -200,16 +200,17 @@ class RecordFiles:
         A file without a hash is compared with the staged one. Also return those of `others`, files
         in shared folders, that are missing.
         """
-        problems, entries_of = [], dict[Path, list[record.Entry]]()
+        problems, entries_of = [], dict[str, list[record.Entry]]()
         installed = self._environment.distributions()
-        rows = list[tuple[NormalizedName, Path, record.Entry]]()
+        rows = list[tuple[NormalizedName, str, record.Entry]]()
         for change in plan.changes:
             distribution = installed.get(change.id)
             if change.after is None or not isinstance(distribution, Distribution):
                 continue
+            folder = str(distribution.path.parent)
             for entry in record.entries(distribution.path):
                 # Without `..`: after a link it would lead to another folder.
-                path = Path(os.path.normpath(distribution.path.parent / entry.path))
+                path = os.path.normpath(f"{folder}/{entry.path}")
                 rows.append((change.id, path, entry))
                 entries_of.setdefault(path, []).append(entry)
         for name, path, entry in rows:
@@ -284,14 +285,15 @@ class RecordFiles:
                 unhashed[name] = tuple(sorted(paths))
         return unhashed
 
-    def _staged_twin(self, entry: record.Entry, path: Path, stage: Path | None) -> Path | None:
+    def _staged_twin(self, entry: record.Entry, path: str, stage: Path | None) -> Path | None:
         """Return the staged copy of a file without a hash; None for any other file."""
+        if entry.hash is not None or stage is None:
+            return None
         dist_info, _, name = entry.path.rpartition("/")
-        is_added = dist_info.endswith(".dist-info") and name in _UNHASHED_FILES
-        if entry.hash is not None or stage is None or is_added:
+        if dist_info.endswith(".dist-info") and name in _UNHASHED_FILES:
             return None
         prefix = self._environment.interpreter.prefix
-        return stage / os.path.relpath(os.path.normpath(path), prefix)
+        return stage / os.path.relpath(path, prefix)
 
     def _entries_of(
         self, ids: Collection[NormalizedName], stage: Path | None
@@ -374,7 +376,7 @@ class RecordFiles:
             raise self._refusal(f"{folder} is outside of the environment") from None
 
     def _live_paths(self, dist_info: Path, stage: Path | None) -> set[Path]:
-        return set(map(Path, self._live_rows(dist_info, stage)))
+        return set(map(as_path, self._live_rows(dist_info, stage)))
 
     def _live_rows(self, dist_info: Path, stage: Path | None) -> dict[str, record.Entry]:
         """Map live paths to the rows of a RECORD; refuse paths that no distribution may own."""
@@ -390,7 +392,7 @@ class RecordFiles:
         return EnvironmentRefused(self._environment.interpreter.python, reason)
 
 
-def _file_problem(path: Path, entries: Collection[record.Entry], twin: Path | None) -> str | None:
+def _file_problem(path: str, entries: Collection[record.Entry], twin: Path | None) -> str | None:
     """Return what is wrong with a file; its owners may give it several hashes."""
     try:
         if not any(entry.matches(path) for entry in entries):

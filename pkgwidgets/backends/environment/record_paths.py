@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection
+from dataclasses import dataclass
 from pathlib import Path
 
 from . import record
 from .installed_environment import DATA_FOLDER
+from .parsed_files import ParsedFiles
 
 
 class _PathGuard:
@@ -62,6 +64,17 @@ class _PathGuard:
         return self._links[folder]
 
 
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A row of a RECORD, and its path in the environment: "" if it leads outside."""
+
+    row: record.Entry
+    live: str
+
+
+_places = ParsedFiles[_Place]()
+
+
 def existing_rows(
     dist_info: Path, base: Path, prefix: Path, roots: Collection[Path]
 ) -> dict[str, record.Entry]:
@@ -70,15 +83,17 @@ def existing_rows(
     Raises ValueError for a path that no distribution may own: outside the environment's folders,
     through a link, or a folder. Also if there are no rows, and for a folder that is read-only.
     """
-    rows = record.entries(dist_info)
-    if not rows:
+    # The base is in the key: it decides which paths are outside. The disk is looked at each time.
+    places = _places.get(
+        f"{dist_info}/RECORD", lambda: _read_places(dist_info, base, prefix), key=(base, prefix)
+    )
+    if not places:
         raise ValueError(f"{dist_info.name} has no RECORD, so its files are unknown")
     paths, guard = dict[str, record.Entry](), _PathGuard(prefix, roots)
     live_folder = f"{prefix}{str(dist_info.parent)[len(str(base)) :]}"
-    for row in rows:
-        path = os.path.normpath(f"{dist_info.parent}/{row.path}")
-        live = f"{prefix}{path[len(str(base)) :]}" if path.startswith(f"{base}/") else ""
-        if row.path.startswith("/") or "\0" in row.path or not live:
+    for place in places:
+        row, live = place.row, place.live
+        if not live:
             reason: str | None = "it lies outside of the environment"
         else:
             reason = guard.refusal(live) or _detour_reason(row.path, live, live_folder)
@@ -92,6 +107,16 @@ def existing_rows(
         if not _is_writable(folder):
             raise ValueError(f"{folder} cannot be written to")
     return paths
+
+
+def _read_places(dist_info: Path, base: Path, prefix: Path) -> list[_Place]:
+    places, folder, start = list[_Place](), str(dist_info.parent), len(str(base))
+    for row in record.entries(dist_info):
+        path = os.path.normpath(f"{folder}/{row.path}")
+        is_inside = path.startswith(f"{base}/") and not row.path.startswith("/")
+        is_inside = is_inside and "\0" not in row.path
+        places.append(_Place(row, f"{prefix}{path[start:]}" if is_inside else ""))
+    return places
 
 
 def _is_writable(folder: str) -> bool:

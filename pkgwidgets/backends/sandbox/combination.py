@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import os
 import platform
-import stat
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from hashlib import file_digest, sha256
-from itertools import islice
 from pathlib import Path
 
 from pkgwidgets.backends.environment.installed_environment import DATA_FOLDER
@@ -24,35 +24,56 @@ _OF_ONE_SHELL = ("_", "PWD", "OLDPWD", "SHLVL")
 """Variables that differ in each shell, and that no import depends on."""
 _KNOWN_PTH_FILES = ("distutils-precedence.pth", "_virtualenv.pth")
 """Files of setuptools and virtualenv; the modules that they load lie beside them."""
-_Entry = tuple[str, int, int | str]
-_OUTSIDE: _Entry = ("a link to a folder outside", 0, 0)
+_Entry = tuple[str, int, int, int]
+"""The path, size, time and time of change of a file; a staged path is relative to the stage."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileSets:
+    """The installed files and the staged ones, as they are now: equal if nothing was changed."""
+
+    installed: tuple[_Entry, ...]
+    staged: tuple[_Entry, ...]
+
+
+def read_file_sets(interpreter: Interpreter, stage: Path) -> FileSets | None:
+    """List both sets of files; None if files outside of them take part, or if they are too many.
+
+    Raises OSError if a staged file vanishes.
+    """
+    if any(_imports_from_elsewhere(folder) for folder in interpreter.search):
+        return None
+    found = _installed(interpreter)
+    if found is None:
+        return None
+    start = len(str(stage))
+    staged = (_described(entry, entry.path[start:]) for entry in _files(str(stage)))
+    return FileSets(tuple(sorted(found)), tuple(sorted(staged)))
 
 
 def combination_key(
     interpreter: Interpreter,
-    staged: Path,
+    files: FileSets,
+    stage: Path,
     modules: Sequence[str],
     masked: Collection[Path],
     variables: Mapping[str, str],
-) -> str | None:
-    """Return a hash of a check of a stage; None if files outside of the two sets take part.
+) -> str:
+    """Return a hash of a check of a stage.
 
     Installed files count by path, size and time, and by the hashes in each RECORD. Staged ones,
     which have new times, count by their content.
     """
-    if any(_imports_from_elsewhere(folder) for folder in interpreter.search):
-        return None
-    installed = [*islice(_installed(interpreter), _MAX_FILES + 1)]
-    if len(installed) > _MAX_FILES or _OUTSIDE in installed:
-        return None
+    records = (entry[0] for entry in files.installed if entry[0].endswith("/RECORD"))
     facts = (
         _python(interpreter),
         [platform.release(), _stat_text(_SHARED_LIBRARIES)],
         sorted((name, text) for name, text in variables.items() if name not in _OF_ONE_SHELL),
         list(modules),
         sorted(map(str, masked)),
-        sorted(installed),
-        sorted(_staged(staged)),
+        [entry[:3] for entry in files.installed],
+        [(record, _digest(record)) for record in records],
+        [(path, size, _digest(f"{stage}{path}")) for path, size, *_ in files.staged],
     )
     text = json.dumps(facts)
     return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
@@ -75,21 +96,27 @@ def _stat_text(path: Path) -> str:
     return f"{status.st_size} {status.st_mtime_ns}"
 
 
-def _installed(interpreter: Interpreter) -> Iterator[_Entry]:
-    """Yield the files of the environment; modules read more of it than its libraries."""
+def _installed(interpreter: Interpreter) -> list[_Entry] | None:
+    """Return the files of the environment; modules read more of it than its libraries.
+
+    None if there are too many, or if a link leads to a folder outside.
+    """
     places = [interpreter.prefix, *interpreter.search]
     outer = [place for place in places if not any(p in place.parents for p in places)]
-    for folder in dict.fromkeys(map(str, outer)):
-        for entry in _files(folder):
-            try:
-                status = entry.stat()
-            except OSError:  # a link that leads nowhere
-                continue
-            if stat.S_ISDIR(status.st_mode) and not _is_within(entry.path, outer):
-                yield _OUTSIDE
-            yield entry.path, status.st_size, status.st_mtime_ns
-            if entry.name == "RECORD":
-                yield f"{entry.path} (content)", 0, _digest(entry.path)
+    found = list[_Entry]()
+    for entry in (entry for folder in dict.fromkeys(map(str, outer)) for entry in _files(folder)):
+        if len(found) == _MAX_FILES:
+            return None
+        if entry.is_symlink() and entry.is_dir() and not _is_within(entry.path, outer):
+            return None
+        with suppress(OSError):  # a link that leads nowhere
+            found.append(_described(entry, entry.path))
+    return found
+
+
+def _described(entry: os.DirEntry[str], path: str) -> _Entry:
+    status = entry.stat()
+    return path, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
 def _is_within(link: str, places: Collection[Path]) -> bool:
@@ -98,23 +125,16 @@ def _is_within(link: str, places: Collection[Path]) -> bool:
     return any(target.is_relative_to(os.path.realpath(place)) for place in places)
 
 
-def _staged(stage: Path) -> Iterator[_Entry]:
-    for entry in _files(str(stage)):
-        yield entry.path[len(str(stage)) :], entry.stat().st_size, _digest(entry.path)
-
-
 def _files(folder: str) -> Iterator[os.DirEntry[str]]:
     """Yield the files below a folder; what cannot be listed is left out, as by an import."""
-    try:
-        with os.scandir(folder) as entries:
-            found = list(entries)
-    except OSError:
-        return
-    for entry in found:
-        if not entry.is_dir(follow_symlinks=False):
-            yield entry
-        elif entry.name not in _SKIPPED_FOLDERS:
-            yield from _files(entry.path)
+    pending = [folder]
+    while pending:
+        with suppress(OSError), os.scandir(pending.pop()) as entries:
+            for entry in entries:
+                if not entry.is_dir(follow_symlinks=False):
+                    yield entry
+                elif entry.name not in _SKIPPED_FOLDERS:
+                    pending.append(entry.path)
 
 
 def _digest(path: str) -> str:

@@ -21,7 +21,7 @@ from pkgwidgets.core.interfaces import ImportCheck, ImportChecker, Report, no_re
 from pkgwidgets.core.preparations import BYTECODE_FOLDER
 
 from . import probes
-from .combination import combination_key
+from .combination import FileSets, combination_key, read_file_sets
 
 PROVEN_TEXT = "the same files were imported before"
 _MAX_AGE_SECONDS = 7 * 86_400.0
@@ -114,8 +114,8 @@ class ProvenImportChecker:
             return self._inner.check(
                 modules, report, optional=optional, masked=masked, watched=watched
             )
-        question = [*modules, "", *optional]
-        key = self._key(question, staged, masked)
+        files = self._files(staged)
+        key = self._key([*modules, "", *optional], files, staged, masked)
         if key is not None and self._proven.restore(key, staged):
             report(Event(stage=Stage.CHECKING, text=PROVEN_TEXT))
             return ImportCheck(errors={}, depends_on_place=False)
@@ -124,7 +124,7 @@ class ProvenImportChecker:
         )
         is_fine = not check.errors and not check.depends_on_place
         # Another program may have changed files meanwhile: then nothing is proven.
-        if key is not None and is_fine and self._key(question, staged, masked) == key:
+        if key is not None and is_fine and self._files(staged) == files:
             self._proven.keep(key, staged)
         return check
 
@@ -156,9 +156,23 @@ class ProvenImportChecker:
         """Move the bytecode in the stage to the installed sources."""
         self._inner.keep_bytecode(stage)
 
-    def _key(self, modules: Sequence[str], staged: Path, masked: Collection[Path]) -> str | None:
+    def _files(self, staged: Path) -> FileSets | None:
         with suppress(OSError):
-            return combination_key(self._interpreter, staged, modules, masked, self._variables())
+            return read_file_sets(self._interpreter, staged)
+        return None
+
+    def _key(
+        self,
+        modules: Sequence[str],
+        files: FileSets | None,
+        staged: Path,
+        masked: Collection[Path],
+    ) -> str | None:
+        """Return the key of a check; None if what it depends on is not known."""
+        variables = self._variables()
+        with suppress(OSError):
+            if files is not None:
+                return combination_key(self._interpreter, files, staged, modules, masked, variables)
         return None
 
 

@@ -18,6 +18,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import IO
 
@@ -263,6 +264,12 @@ def sha256(path: StrPath) -> str:
             return hashlib.file_digest(file, "sha256").hexdigest()
     finally:
         os.close(descriptor)
+
+
+@lru_cache(maxsize=20_000)
+def as_path(text: str) -> Path:
+    """Return a path that was made before, if there is one: a change asks for each many times."""
+    return Path(text)
 
 
 def find(path: StrPath) -> os.stat_result | None:

@@ -46,6 +46,7 @@ class FolderSavePoint:
         self._objects = folder / "objects"
         self._result = folder / "result.json"
         self._hashes = FileHashes()
+        self._rows: tuple[tuple[int, ...], list[Row]] | None = None
 
     def prehash(self, paths: Collection[Path]) -> None:
         """Start to hash files that will probably be saved, in a thread."""
@@ -218,23 +219,26 @@ class FolderSavePoint:
     def differing(self) -> frozenset[Path]:
         """Return the saved files that exist with another content now."""
         return frozenset(
-            path
+            filesystem.as_path(path)
             for row in self._inside_rows()
             if "object" in row
-            and os.path.lexists(path := self._prefix / row["path"])
+            and os.path.lexists(path := f"{self._prefix}/{row['path']}")
             and not _has_content(path, row["sha256"])
         )
 
     def paths(self) -> frozenset[Path]:
         """Return every path in the prefix that was saved, missing ones too."""
-        return frozenset(
-            self._prefix / row["path"] for row in self._inside_rows() if row["type"] in _SAVED_TYPES
-        )
+        return self._paths_of(_SAVED_TYPES)
 
     def folders(self) -> frozenset[Path]:
         """Return every folder of which it knows whether it existed."""
+        return self._paths_of(_FOLDER_TYPES)
+
+    def _paths_of(self, types: Collection[str]) -> frozenset[Path]:
         return frozenset(
-            self._prefix / row["path"] for row in self._read_rows() if row["type"] in _FOLDER_TYPES
+            filesystem.as_path(f"{self._prefix}/{row['path']}")
+            for row in self._inside_rows()
+            if row["type"] in types
         )
 
     def is_intact(self) -> bool:
@@ -357,7 +361,12 @@ class FolderSavePoint:
         return [row for row in self._read_rows() if not manifest.is_outside(row["path"])]
 
     def _read_rows(self) -> list[Row]:
-        return manifest.decode(self._manifest.read_bytes())
+        """Read the manifest, unless it is the file that was read last; rows are not changed."""
+        status = self._manifest.stat()
+        key = status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+        if self._rows is None or self._rows[0] != key:
+            self._rows = key, manifest.decode(self._manifest.read_bytes())
+        return self._rows[1]
 
 
 def _rows_for(rows: list[Row], prefix: str, only: Collection[str]) -> list[Row]:
@@ -373,7 +382,7 @@ def _rows_for(rows: list[Row], prefix: str, only: Collection[str]) -> list[Row]:
     ]
 
 
-def _has_content(path: Path, sha256: str) -> bool:
+def _has_content(path: filesystem.StrPath, sha256: str) -> bool:
     try:
         return filesystem.sha256(path) == sha256
     except OSError:
