@@ -120,3 +120,11 @@ def test_path_in_the_guide_for_contributors_exists(path: str) -> None:
 @pytest.mark.parametrize("folder", sorted({*re.findall(r"`(\w+/(?:\w+/)?)`", CONTRIBUTING)}))
 def test_folder_in_the_guide_for_contributors_exists(folder: str) -> None:
     assert (ROOT / "pkgwidgets" / folder).is_dir()
+
+
+def test_jupyterlab_finds_the_version_of_the_extension_beside_its_settings() -> None:
+    """JupyterLab reads it from `package.json.orig`, which its builder copies; here nothing does."""
+    extension = ROOT / "pkgwidgets" / "labextension"
+    package = (extension / "package.json").read_bytes()
+    assert (extension / "schemas" / "pkgwidgets" / "package.json.orig").read_bytes() == package
+    assert json.loads(package)["version"] == pkgwidgets.__version__
