@@ -84,6 +84,16 @@ def test_change_and_undo_are_those_of_environment_and_project(tmp_path: Path) ->
     assert project.state() == new
 
 
+def test_undo_without_its_save_point_gives_back_the_old_files(tmp_path: Path) -> None:
+    project = Project(tmp_path / "plot")
+    project.upgrade()
+    done = project.env.backend.journal.transactions()[-1]
+    project.env.backend.save_point(done.id).discard()
+    assert not plan_undo(project.env.backend).from_save_point
+    project.undo()
+    assert project.state()[1] == OLD
+
+
 @pytest.mark.parametrize("every", [9, pytest.param(1, marks=pytest.mark.slow)])
 def test_kill_at_any_file_operation_leaves_all_old_or_all_new(tmp_path: Path, every: int) -> None:
     project = Project(tmp_path / "plot")

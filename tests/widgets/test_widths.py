@@ -78,6 +78,7 @@ PLAN: View = (
             "title": "Upgrade all",
             "headline": "22 changes: 16 upgrades, 13 of them major, 6 new",
             "minor_only": False,
+            "project": False,
             "whole": True,
             "cell": "service.upgrade_all_packages()",
             "changes": [_change(name, "1.26.4", "2.0.0", "upgrade", "major") for name in NAMES]
