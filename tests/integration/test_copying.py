@@ -86,19 +86,36 @@ def test_only_some_packages_are_copied_with_what_they_require(service: PackageSe
     assert {name for name in ("beanpoles",) if name in str(required)} <= names
 
 
+HOE = BuiltWheel(
+    name="hoe",
+    version="1.0",
+    files={
+        "hoe.py": "def dig():\n    print('digging')\n",
+        "{name}-{version}.data/scripts/hoe-old": "#!python\nimport hoe; hoe.dig()\n",
+    },
+    entry_points="[console_scripts]\nhoe = hoe:dig\n",
+)
+
+
+def test_only_other_files_are_noted(service: PackageService, garden: Demo) -> None:
+    """A script names its interpreter, and uv notes in the dist-info where a wheel came from."""
+    garden.index.publish(HOE)
+    service.install_package("hoe")
+    (info,) = garden.site_packages.glob("hoe-*.dist-info")
+    (info / "uv_cache.json").write_text("{}", "utf-8")
+    with (info / "RECORD").open("a", encoding="utf-8") as record:
+        record.write(f"{info.name}/uv_cache.json,,\n")
+    assert not [note for note in service.copy_environment("spring").notes if "hoe" in note]
+    text = (info / "RECORD").read_text("utf-8")
+    (info / "RECORD").write_text(text.replace("hoe.py,sha256=", "hoe.py,sha256=x"), "utf-8")
+    notes = service.copy_environment("summer").notes
+    assert "the index has other files of the same version: hoe" in notes
+
+
 def test_release_that_the_index_lacks_is_copied_from_the_files_here(
     service: PackageService, garden: Demo, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    tool = BuiltWheel(
-        name="hoe",
-        version="1.0",
-        files={
-            "hoe.py": "def dig():\n    print('digging')\n",
-            "{name}-{version}.data/scripts/hoe-old": "#!python\nimport hoe; hoe.dig()\n",
-        },
-        entry_points="[console_scripts]\nhoe = hoe:dig\n",
-    )
-    garden.index.publish(tool)
+    garden.index.publish(HOE)
     service.install_package("hoe")
     garden.index.down = True
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -74,6 +76,17 @@ def test_kernel_of_a_copy_imports_its_packages(service: PackageService, source: 
     assert service.drift(copy.folder).empty
 
 
+@pytest.fixture
+def other_python(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have Python 3.12 on the path; pyenv's own command there may be set to another version."""
+    root = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
+    found = sorted(root.glob("versions/3.12.*/bin/python3.12"))
+    if found:
+        monkeypatch.setenv("PATH", f"{found[-1].parent}{os.pathsep}{os.environ['PATH']}")
+    assert found or shutil.which("python3.12"), "Python 3.12 is neither on the path nor in pyenv"
+
+
+@pytest.mark.usefixtures("other_python")
 def test_copy_for_another_python_names_what_differs(service: PackageService, source: Path) -> None:
     plan = service.plan_copy("next", python="3.12")
     assert plan.python_version.startswith("3.12.")

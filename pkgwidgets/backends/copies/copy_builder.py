@@ -17,7 +17,7 @@ from pkgwidgets.backends.store.fail_points import reach
 from pkgwidgets.backends.store.journal_file import as_disk_failed
 from pkgwidgets.core import dependency_graph
 from pkgwidgets.core.copies import BuiltCopy, CopyPlan
-from pkgwidgets.core.environment import Interpreter
+from pkgwidgets.core.environment import Distribution, Interpreter
 from pkgwidgets.core.interfaces import Report
 
 from .uv_copies import Inheritable, UvCopies
@@ -71,10 +71,13 @@ class CopyBuilder:
                 if is_same_python
                 and package.from_index
                 and package.id in built
-                and record.content_digest(built[package.id].path)
-                != record.content_digest(here[package.id].path)
+                and _digest(built[package.id]) != _digest(here[package.id])
             ),
         )
+
+
+def _digest(distribution: Distribution) -> str:
+    return record.content_digest(distribution.path, with_scripts=False)
 
 
 def _tidy(plan: CopyPlan) -> None:

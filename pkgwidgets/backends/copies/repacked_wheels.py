@@ -56,7 +56,7 @@ def _members(info: Path, stem: str, interpreter: Interpreter) -> Iterator[tuple[
     """Yield the paths in the wheel, and the contents, of all files but those of the installer."""
     site = info.parent
     made = _generated_scripts(info)
-    added = {f"{info.name}/{name}" for name in record.INSTALLER_FILES}
+    added = {f"{info.name}/{name}" for name in record.ADDED_FILES}
     for row in record.entries(info):
         if row.path in added or row.path.endswith(".pyc"):
             continue

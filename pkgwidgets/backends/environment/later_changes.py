@@ -13,7 +13,6 @@ from pkgwidgets.core.text import shorten_names
 
 from . import record
 
-_INSTALLER_FILES = (*record.INSTALLER_FILES, "uv_cache.json", "uv_build.json")
 """Files of a dist-info folder that say how the same wheel was installed, and nothing of it."""
 
 
@@ -66,7 +65,7 @@ class LaterChanges:
 
 def _is_installers(path: str) -> bool:
     folder, _, name = path.rpartition(os.sep)
-    return folder.endswith(".dist-info") and name in _INSTALLER_FILES
+    return folder.endswith(".dist-info") and name in record.ADDED_FILES
 
 
 def _was(paths: Collection[str]) -> str:

@@ -31,6 +31,8 @@ _MAX_MODULE_DEPTH = 3
 """The most names in a dotted module that is looked for in a namespace package (PEP 420)."""
 INSTALLER_FILES = ("INSTALLER", "REQUESTED", "RECORD", "direct_url.json")
 """Files that an installer adds to a dist-info folder."""
+ADDED_FILES = (*INSTALLER_FILES, "uv_cache.json", "uv_build.json")
+"""The same, with what uv adds for a wheel from a folder."""
 EMPTY_SHA256 = hashlib.sha256().hexdigest()
 _MAX_SIZE_DIGITS = 16
 """No file's size has so many digits."""
@@ -191,13 +193,18 @@ def content_fingerprint(dist_info: Path) -> str:
     return hashlib.blake2b("\n".join(lines).encode("utf-8", "replace"), digest_size=8).hexdigest()
 
 
-def content_digest(dist_info: Path) -> str:
+def content_digest(dist_info: Path, *, with_scripts: bool = True) -> str:
     """Digest the paths and hashes of a wheel's files, without those that the installer added.
 
-    A file without a hash in RECORD is hashed.
+    A file without a hash in RECORD is hashed. Scripts name their interpreter, so they differ
+    between environments.
     """
-    added = tuple(f"{dist_info.name}/{name}" for name in INSTALLER_FILES)
-    rows = sorted((row.path, row.hash) for row in entries(dist_info) if row.path not in added)
+    added = tuple(f"{dist_info.name}/{name}" for name in ADDED_FILES)
+    rows = sorted(
+        (row.path, row.hash)
+        for row in entries(dist_info)
+        if row.path not in added and (with_scripts or not row.path.startswith("../"))
+    )
     text = "\n".join(
         f"{path} {digest[1] if digest is not None else _content_hash(dist_info.parent / path)}"
         for path, digest in rows
