@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
     from pkgwidgets.analysis.api_changes import Impact, Severity
     from pkgwidgets.analysis.run_comparison import ComparedCell, Rehearsal, Verdict
+    from pkgwidgets.cluster.service import ClusterService
     from pkgwidgets.core.copies import CopyPlan, EnvironmentCopy
     from pkgwidgets.core.errors import (
         AdvisoriesUnavailable,
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
     from pkgwidgets.core.unlocking import Unlock
     from pkgwidgets.core.versions import compare_versions
     from pkgwidgets.notebook.service import PackageService
+    from pkgwidgets.widgets.cluster_panel import ClusterPanel
     from pkgwidgets.widgets.panel import PackagePanel
 
 __version__ = "0.2.0"
@@ -64,6 +66,8 @@ __all__ = [
     "AdvisoriesUnavailable",
     "Cancelled",
     "Change",
+    "ClusterPanel",
+    "ClusterService",
     "ComparedCell",
     "CopyFailed",
     "CopyPlan",
@@ -126,6 +130,7 @@ __all__ = [
 _MODULES = {
     "analysis.api_changes": ("Impact", "Severity"),
     "analysis.run_comparison": ("ComparedCell", "Rehearsal", "Verdict"),
+    "cluster.service": ("ClusterService",),
     "core.copies": ("CopyPlan", "EnvironmentCopy"),
     "core.events": ("Event", "Stage"),
     "core.hold_changes": ("HoldChange",),
@@ -140,6 +145,7 @@ _MODULES = {
     "core.unlocking": ("Unlock",),
     "core.versions": ("compare_versions",),
     "notebook.service": ("PackageService",),
+    "widgets.cluster_panel": ("ClusterPanel",),
     "widgets.panel": ("PackagePanel",),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}

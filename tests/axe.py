@@ -8,7 +8,7 @@ from typing import Any
 import npm_package
 from playwright.sync_api import Page
 
-_RUN = """() => axe.run('section.pkgw', { resultTypes: ['violations'] }).then(
+_RUN = """(part) => axe.run(part, { resultTypes: ['violations'] }).then(
   ({ violations }) => violations.map(({ id, impact, nodes }) => [id, impact, nodes[0].html]))
 """
 
@@ -18,8 +18,8 @@ def source(folder: Path) -> str:
     return npm_package.read(folder, "axe-core@4", "axe.min.js")
 
 
-def findings(page: Page, axe: str) -> Any:
-    """Return all violations in every section of a panel."""
+def findings(page: Page, axe: str, part: str = "section.pkgw") -> Any:
+    """Return all violations in every section of a panel, or in what another selector finds."""
     if not page.evaluate("() => Boolean(window.axe)"):
         page.evaluate(axe)
-    return page.evaluate(_RUN)
+    return page.evaluate(_RUN, part)

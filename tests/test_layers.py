@@ -74,7 +74,7 @@ MAY_IMPORT = {
 
 MAY_IMPORT_LATE = {
     # The public names are loaded on first use.
-    "__init__.py": ("core", "analysis", "notebook", "widgets"),
+    "__init__.py": ("core", "analysis", "cluster", "notebook", "widgets"),
     # It hands the demo to the command line, and loads both once an interrupt is heard.
     "__main__.py": ("cli", "demo"),
 }
@@ -119,6 +119,7 @@ ONLY_IN = {
     "msgspec": ("core/json_values.py", "backends/index/", "backends/worker/launcher.py", "server/"),
     "pandas": ("notebook/", "cluster/"),
     "distributed": ("cluster/",),
+    "ipyparallel": ("cluster/ipyparallel_cluster.py", "cluster/ipyparallel_transport.py"),
     "ipywidgets": ("widgets/",),
     "anywidget": ("widgets/",),
     "traitlets": ("demo/kernels.py", "server/agent_settings.py", "widgets/"),

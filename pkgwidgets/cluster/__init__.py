@@ -24,6 +24,7 @@ __all__ = [
 
 _MODULES = {
     "ClusterPlan": "values",
+    "ClusterService": "service",
     "ClusterTransaction": "values",
     "ray_runtime_env": "ray_environment",
 }
@@ -34,18 +35,6 @@ def __getattr__(name: str) -> Any:
     # Loaded on first use: leaders import this package, and need neither Dask nor pandas.
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    if name == "ClusterService":
-        return _load_service()
     from importlib import import_module
 
     return getattr(import_module(f"{__name__}.{_MODULES.get(name, 'errors')}"), name)
-
-
-def _load_service() -> type[ClusterService]:
-    from importlib.util import find_spec
-
-    if find_spec("distributed") is None:
-        raise ImportError('ClusterService needs Dask: `pip install "pkgwidgets[dask]"`')
-    from .service import ClusterService
-
-    return ClusterService

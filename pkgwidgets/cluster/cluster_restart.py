@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from pkgwidgets.core.text import count_noun, join_names, shorten_names
 
@@ -13,7 +12,7 @@ from .environments import SURVEY_SECONDS, SurveyedEnvironment
 from .errors import ClusterRefused
 from .participants import ApplyLimits
 from .two_phase import Settlement
-from .values import EnvironmentState
+from .values import EnvironmentState, RestartedWorker
 
 _NOT_PAUSABLE = (
     "its workers cannot be paused, because their Python has no pkgwidgets. "
@@ -23,19 +22,6 @@ _SCHEDULER_LACKS = (
     "its Python has no pkgwidgets, so what a restart of workers would lose is unknown. "
     "Install it there, or pass `lose_data=True`"
 )
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RestartedWorker:
-    """A worker after its restart; `problem` says what is wrong with it, "" if nothing is."""
-
-    name: str
-    environment: str
-    is_back: bool
-    problem: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.name} of {self.environment}: {self.problem or 'back'}"
 
 
 class ClusterRestart:

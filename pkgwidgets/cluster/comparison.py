@@ -8,8 +8,8 @@ from packaging.utils import canonicalize_name
 
 from pkgwidgets.core.errors import InvalidRequest, PackageNotFound
 
+from .cluster_kinds import ClusterKind
 from .environments import SurveyedEnvironment
-from .planner import CLUSTER_PACKAGES, LIVE
 
 
 def installed(surveyed: Iterable[SurveyedEnvironment]) -> dict[str, Mapping[str, str]]:
@@ -17,19 +17,21 @@ def installed(surveyed: Iterable[SurveyedEnvironment]) -> dict[str, Mapping[str,
     return {entry.environment.id: entry.packages for entry in surveyed}
 
 
-def check_requested(names: Iterable[str]) -> None:
+def check_requested(names: Iterable[str], cluster: ClusterKind) -> None:
     """Raise `InvalidRequest` for a package that a live cluster cannot change."""
     for name in names:
-        if canonicalize_name(name) in CLUSTER_PACKAGES:
-            raise InvalidRequest("name", name, LIVE)
+        if canonicalize_name(name) in cluster.packages:
+            raise InvalidRequest("name", name, cluster.live)
 
 
-def wanted_versions(packages: Mapping[str, str], names: tuple[str, ...]) -> Mapping[str, str]:
-    """Return the versions of these packages, or of all but Dask's own and pkgwidgets."""
+def wanted_versions(
+    packages: Mapping[str, str], names: tuple[str, ...], cluster: ClusterKind
+) -> Mapping[str, str]:
+    """Return the versions of these packages, or of all but the cluster's own and pkgwidgets."""
     for name in names:
         if name not in packages:
             raise PackageNotFound(name)
-    left_out = CLUSTER_PACKAGES | {"pkgwidgets"}
+    left_out = cluster.packages | {"pkgwidgets"}
     return {
         name: version
         for name, version in packages.items()

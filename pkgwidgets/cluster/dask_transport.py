@@ -7,6 +7,8 @@ hosts may have different Pythons, and leaders can be started where pkgwidgets ca
 from __future__ import annotations
 
 import asyncio
+import os
+import platform
 import socket
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
@@ -20,6 +22,7 @@ from pkgwidgets.core.errors import EnvironmentBusy, InvalidRequest
 from pkgwidgets.core.redaction import redact
 
 from . import worker_calls
+from .cluster_kinds import DASK
 from .errors import EnvironmentUnreachable
 from .transport import RemoteOutput, WorkerPlace
 
@@ -32,6 +35,8 @@ _FACT_SECONDS = 60.0
 class DaskTransport:
     """The workers of the cluster of a `distributed.Client`, which must not be asynchronous."""
 
+    kind = DASK
+
     def __init__(self, client: Client) -> None:
         if client.asynchronous:
             reason = "an asynchronous client cannot be used: create it without `asynchronous=True`"
@@ -42,16 +47,40 @@ class DaskTransport:
         """Return the workers as they are now, sorted by name."""
         workers = await self._workers()
         addresses = [worker.get("nanny") or address for address, worker in workers.items()]
-        facts = await asyncio.gather(
+        hosts, pythons, prefixes, versions = await asyncio.gather(
             self.call(addresses, socket.gethostname),
             self.call(addresses, getattr, sys, "executable"),
-            self.call(addresses, getattr, sys, "prefix"),
+            self._real_prefixes(addresses),
+            self.call(addresses, platform.python_version),
         )
         places = [
-            _place(worker, address, [answers.get(address) for answers in facts])
+            _place(
+                worker,
+                address,
+                {
+                    "host": hosts.get(address),
+                    "python": pythons.get(address),
+                    "prefix": prefixes.get(address),
+                    "python_version": versions.get(address),
+                },
+            )
             for address, worker in zip(addresses, workers.values(), strict=True)
         ]
         return tuple(sorted(places, key=lambda place: place.name))
+
+    async def _real_prefixes(self, addresses: Sequence[str]) -> Mapping[str, Any]:
+        """Return the real path of the prefix at each address: workers may reach it by a link."""
+        prefixes = await self.call(addresses, getattr, sys, "prefix")
+        by_prefix: dict[str, list[str]] = {}
+        for address, prefix in prefixes.items():
+            if isinstance(prefix, str):
+                by_prefix.setdefault(prefix, []).append(address)
+        answers = await asyncio.gather(
+            *(self.call(where, os.path.realpath, prefix) for prefix, where in by_prefix.items())
+        )
+        return {address: path for real in answers for address, path in real.items()} | {
+            address: answer for address, answer in prefixes.items() if not isinstance(answer, str)
+        }
 
     async def run(
         self, address: str, argv: Sequence[str], stdin: str, seconds: float
@@ -168,17 +197,15 @@ class DaskTransport:
             raise EnvironmentUnreachable("the cluster", redact(str(error))) from error
 
 
-def _place(worker: Mapping[str, Any], address: str, facts: Sequence[Any]) -> WorkerPlace:
+def _place(worker: Mapping[str, Any], address: str, facts: Mapping[str, Any]) -> WorkerPlace:
     name, has_nanny = str(worker["name"]), bool(worker.get("nanny"))
-    if not all(isinstance(fact, str) for fact in facts):
-        error = next((fact for fact in facts if isinstance(fact, BaseException)), None)
+    if not all(isinstance(fact, str) for fact in facts.values()):
+        errors = (fact for fact in facts.values() if isinstance(fact, BaseException))
+        error = next(errors, None)
         why = redact(repr(error))[:200] if error is not None else "it gave no answer"
         host = str(worker.get("host", address))
         return WorkerPlace(name=name, address=address, has_nanny=has_nanny, host=host, error=why)
-    host, python, prefix = map(str, facts)
-    return WorkerPlace(
-        name=name, address=address, has_nanny=has_nanny, host=host, python=python, prefix=prefix
-    )
+    return WorkerPlace(name=name, address=address, has_nanny=has_nanny, **facts)
 
 
 def _output(where: str, answer: Any) -> RemoteOutput:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +18,14 @@ from .transport import Transport, WorkerPlace
 from .values import ClusterEnvironment
 
 SURVEY_SECONDS = 120.0
+PLAN_SECONDS = 900.0
 _NO_NANNY = (
     "Its workers have no nanny, so they cannot be restarted. Start them with a nanny, "
     "which is the default of `dask worker`"
 )
 _NO_PKGWIDGETS = (
-    "Its Python has no pkgwidgets with the extra `dask`. Install it there, or name another "
-    "interpreter of this host that has it"
+    "Its Python has no pkgwidgets. Install it there, or name another interpreter of this host "
+    "that has it"
 )
 
 
@@ -72,31 +73,49 @@ class Leader:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SurveyedEnvironment:
-    """An environment, the versions that it has installed, and its leader."""
+    """An environment and its leader, with what a survey read.
+
+    `packages` are the versions that it has installed, by normalized name. `first` is its answer to
+    the question that was asked with the survey; None without one. Both are empty before a survey.
+    """
 
     environment: ClusterEnvironment
-    packages: Mapping[str, str]
     leader: Leader
+    packages: Mapping[str, str] = field(default_factory=dict)
+    first: Mapping[str, Any] | None = None
 
 
-async def survey_environments(
+async def locate_environments(
     transport: Transport, interpreters: Mapping[str, str]
 ) -> tuple[SurveyedEnvironment, ...]:
-    """Return the environments of a cluster, sorted by id, each read by one leader.
+    """Return the environments of a cluster, sorted by id; no process is started in any.
 
     `interpreters` maps hosts to a Python there that has pkgwidgets.
     """
     groups: dict[tuple[str, str], list[WorkerPlace]] = {}
     all_places = await transport.places()
     for place in all_places:
-        groups.setdefault((place.host, place.prefix or place.address), []).append(place)
-    surveyed = await asyncio.gather(
-        *(_survey(transport, places, all_places, interpreters) for places in groups.values())
-    )
-    return tuple(_merge(surveyed))
+        groups.setdefault((place.host, place.prefix), []).append(place)
+    located = [_locate(transport, own, all_places, interpreters) for own in groups.values()]
+    return tuple(sorted(located, key=lambda entry: entry.environment.id))
 
 
-async def _survey(
+async def survey_environments(
+    transport: Transport,
+    interpreters: Mapping[str, str],
+    question: Mapping[str, Any] | None = None,
+    index_url: str | None = None,
+) -> tuple[SurveyedEnvironment, ...]:
+    """Return the environments of a cluster, sorted by id, each read by one leader.
+
+    `question` is a request for a plan, which each leader answers at once. A process that is started
+    for it later would read the environment again.
+    """
+    located = await locate_environments(transport, interpreters)
+    return tuple(await asyncio.gather(*(_survey(entry, question, index_url) for entry in located)))
+
+
+def _locate(
     transport: Transport,
     places: Sequence[WorkerPlace],
     all_places: Sequence[WorkerPlace],
@@ -105,62 +124,60 @@ async def _survey(
     first = next((place for place in places if place.has_nanny), places[0])
     other = interpreters.get(first.host)
     of_host = [place for place in all_places if place.host == first.host and not place.error]
-    nannies = [place.address for place in (*places, *of_host) if place.has_nanny]
+    starters = [place.address for place in (*places, *of_host) if place.has_nanny]
     leader = Leader(
         transport=transport,
         address=first.address,
         python=other or first.python,
         target=first.python if other else None,
         name=f"{first.host}:{first.prefix}",
-        others=tuple(dict.fromkeys(nannies)),
+        others=tuple(dict.fromkeys(starters)),
     )
-    facts, problem = await _ask_for_facts(leader, first)
-    if not all(place.has_nanny for place in places):
-        problem = problem or _NO_NANNY
+    has_nannies = all(place.has_nanny for place in places)
+    no_nanny = "" if has_nannies or not transport.kind.needs_nannies else _NO_NANNY
     environment = ClusterEnvironment(
         host=first.host,
-        prefix=Path(facts.get("prefix", first.prefix)),
+        prefix=Path(first.prefix),
         python=Path(first.python),
-        python_version=facts.get("python_version", ""),
-        platform=" ".join(filter(None, [facts.get("platform"), facts.get("machine")])),
+        python_version=first.python_version,
         workers=tuple(sorted(place.name for place in places)),
         nannies=tuple(sorted({place.address for place in places if place.has_nanny})),
+        problem=first.error or no_nanny,
+    )
+    return SurveyedEnvironment(environment=environment, leader=leader)
+
+
+async def _survey(
+    located: SurveyedEnvironment, question: Mapping[str, Any] | None, index_url: str | None
+) -> SurveyedEnvironment:
+    facts, problem = await _ask_for_facts(located, question, index_url)
+    environment = located.environment
+    environment = replace(
+        environment,
+        python_version=facts.get("python_version", environment.python_version),
+        platform=" ".join(filter(None, [facts.get("platform"), facts.get("machine")])),
         pkgwidgets=facts.get("pkgwidgets", ""),
-        problem=problem or facts.get("problem", ""),
+        problem=problem or environment.problem or facts.get("problem", ""),
     )
-    return SurveyedEnvironment(
-        environment=environment, packages=facts.get("packages", {}), leader=leader
+    return replace(
+        located,
+        environment=environment,
+        packages=facts.get("packages", {}),
+        first=facts.get("first"),
     )
 
 
-async def _ask_for_facts(leader: Leader, place: WorkerPlace) -> tuple[Mapping[str, Any], str]:
+async def _ask_for_facts(
+    located: SurveyedEnvironment, question: Mapping[str, Any] | None, index_url: str | None
+) -> tuple[Mapping[str, Any], str]:
     """Return the facts that a leader reads, and why there are none."""
-    if place.error:
-        return {}, place.error
+    target = located.leader.target
+    if not (located.leader.python if target is None else target):  # the place gave no facts
+        return {}, located.environment.problem
+    seconds = SURVEY_SECONDS if question is None else PLAN_SECONDS
     try:
-        return await leader.ask("survey", SURVEY_SECONDS), ""
+        facts = await located.leader.ask("survey", seconds, plan=question, index_url=index_url)
     except PkgwidgetsError as error:
         is_missing = "No module named" in str(error) or "No such file" in str(error)
         return {}, _NO_PKGWIDGETS if is_missing else error.sentence().rstrip(".")
-
-
-def _merge(surveyed: Iterable[SurveyedEnvironment]) -> list[SurveyedEnvironment]:
-    """Join what has the same host and real prefix: a prefix may be reached through a link."""
-    by_id: dict[str, SurveyedEnvironment] = {}
-    for entry in surveyed:
-        known = by_id.get(entry.environment.id)
-        if known is not None:
-            entry = _joined(known, entry)
-        by_id[entry.environment.id] = entry
-    return [by_id[name] for name in sorted(by_id)]
-
-
-def _joined(first: SurveyedEnvironment, second: SurveyedEnvironment) -> SurveyedEnvironment:
-    one, other = first.environment, second.environment
-    environment = replace(
-        one,
-        workers=tuple(sorted({*one.workers, *other.workers})),
-        nannies=tuple(sorted({*one.nannies, *other.nannies})),
-        problem=one.problem or other.problem,
-    )
-    return replace(first, environment=environment)
+    return facts, ""

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
 from pkgwidgets.notebook.styled_frames import FullTextFrame
 
-from .cluster_restart import RestartedWorker
 from .environments import SurveyedEnvironment
-from .planner import CLUSTER_PACKAGES
 from .record import ClusterRecord
-from .values import ClusterOutcome
+from .values import ClusterOutcome, RestartedWorker
 
 ENVIRONMENTS = {
     "host": "string",
@@ -64,8 +62,9 @@ def drift(
     elsewhere: Mapping[str, Mapping[str, str]],
     installed: Mapping[str, Mapping[str, str]],
     loaded: Mapping[str, tuple[str, ...]],
+    first: Collection[str],
 ) -> pd.DataFrame:
-    """Return a row for each distribution, those first that differ, and of them Dask's own.
+    """Return a row for each distribution, those first that differ, and of them `first`.
 
     `elsewhere` maps the client and the scheduler to their versions, and `installed` the
     environments. `loaded` maps names to texts about workers that have loaded another version.
@@ -76,7 +75,7 @@ def drift(
         name: name in loaded or _differs(name, elsewhere.values(), installed.values())
         for name in names
     }
-    order = sorted(names, key=lambda name: (not differs[name], name not in CLUSTER_PACKAGES, name))
+    order = sorted(names, key=lambda name: (not differs[name], name not in first, name))
     columns: dict[str, list[Any]] = {
         place: [versions.get(name) for name in order] for place, versions in places.items()
     }

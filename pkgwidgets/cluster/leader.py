@@ -15,6 +15,7 @@ from time import monotonic, sleep
 from typing import Any, TypeVar
 
 from pkgwidgets.connect import become_leader, commit_permits, connect
+from pkgwidgets.core.error_json import error_to_json
 from pkgwidgets.core.errors import (
     Cancelled,
     EnvironmentBusy,
@@ -70,7 +71,26 @@ def _answer(request: _Request) -> dict[str, Any]:
 
 
 def _survey(backend: Backend, request: _Request) -> dict[str, Any]:
-    return survey(backend)
+    """Read the environment, and answer the question `plan` if there is one.
+
+    The question is a request for a plan. Names that are not installed are left out of it; without
+    any name that is, nothing is planned.
+    """
+    facts = survey(backend)
+    question = _of_installed(request.get("plan"), facts["packages"])
+    if question is not None and not facts["problem"]:
+        try:
+            facts["first"] = _plan(backend, question)
+        except PkgwidgetsError as error:
+            facts["first"] = {"error": error_to_json(error)}
+    return facts
+
+
+def _of_installed(question: _Request | None, packages: Mapping[str, str]) -> _Request | None:
+    if question is None or question["arguments"].get("names") is None:
+        return question
+    names = [name for name in question["arguments"]["names"] if name in packages]
+    return {**question, "arguments": {**question["arguments"], "names": names}} if names else None
 
 
 def _plan(backend: Backend, request: _Request) -> dict[str, Any]:

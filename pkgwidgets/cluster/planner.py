@@ -16,15 +16,10 @@ from packaging.version import Version
 from pkgwidgets.core.errors import PackageNotFound, PkgwidgetsError
 from pkgwidgets.core.plans import Plan
 
+from .cluster_kinds import DASK, ClusterKind
 from .errors import ClusterRefused, EnvironmentUnreachable
 from .values import ClusterPlan
 
-CLUSTER_PACKAGES = frozenset({
-    "cloudpickle", "dask", "distributed", "locket", "msgpack", "psutil", "pyyaml",
-    "sortedcontainers", "tblib", "toolz", "tornado", "zict",
-})  # fmt: skip
-"""What scheduler, nannies and workers have loaded to speak with each other."""
-LIVE = "it is part of the running cluster: change it while scheduler and nannies are stopped"
 _MAX_ROUNDS = 4
 
 AskForPlan = Callable[[str, str, Mapping[str, Any]], Awaitable[Plan]]
@@ -39,6 +34,7 @@ async def plan_together(
     kind: str,
     arguments: Mapping[str, Mapping[str, Any]],
     requested: tuple[str, ...],
+    cluster: ClusterKind = DASK,
 ) -> ClusterPlan:
     """Return a plan in which every environment ends with the same version of what changes.
 
@@ -55,7 +51,7 @@ async def plan_together(
         plans = {**plans, **await _ask_all(ask, "install", exact)}
         rounds += 1
     for environment, plan in plans.items():
-        _check_not_live(environment, plan)
+        _check_not_live(environment, plan, cluster)
     _check_same_files(plans)
     return ClusterPlan(requested=requested, plans=tuple(sorted(plans.items())))
 
@@ -114,10 +110,10 @@ def _missing_pins(plans: Mapping[str, Plan], installed: Installed) -> dict[str, 
     return pins
 
 
-def _check_not_live(environment: str, plan: Plan) -> None:
+def _check_not_live(environment: str, plan: Plan, cluster: ClusterKind) -> None:
     for change in plan.changes:
-        if change.id in CLUSTER_PACKAGES:
-            raise ClusterRefused(environment, f"{change} is not possible: {LIVE}")
+        if change.id in cluster.packages:
+            raise ClusterRefused(environment, f"{change} is not possible: {cluster.live}")
 
 
 def _check_same_files(plans: Mapping[str, Plan]) -> None:

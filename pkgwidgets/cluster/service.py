@@ -1,51 +1,39 @@
-"""`ClusterService`: one plan for all environments of a Dask cluster, applied in all or in none."""
+"""`ClusterService`: one plan for all environments of a cluster, applied in all or in none."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from pkgwidgets.connect import cluster_records, connect
-from pkgwidgets.core.errors import InvalidRequest, PkgwidgetsError
-from pkgwidgets.core.events import Event, Stage
+from pkgwidgets.core.errors import InvalidRequest
 from pkgwidgets.core.interfaces import Report
-from pkgwidgets.core.names import checked_names
-from pkgwidgets.core.plan_json import plan_from_json
-from pkgwidgets.core.plans import AllowPolicy, Plan, StepLimit
 from pkgwidgets.notebook.progress_bar import reporting
 
-from . import messages, planner, runner
-from .cluster_restart import ClusterRestart, RestartedWorker
-from .comparison import (
-    check_requested,
-    differing_pins,
-    installed,
-    stale_workers,
-    wanted_versions,
-)
-from .dask_transport import DaskTransport
-from .environments import SURVEY_SECONDS, SurveyedEnvironment, survey_environments
-from .errors import ClusterFailed, ClusterRefused, ClusterUnfinished
+from . import runner
+from .any_cluster import WorkerRestart, cluster_of
+from .cluster_planning import ClusterPlanning
+from .environments import SurveyedEnvironment
+from .errors import ClusterFailed
 from .leader_participant import LeaderParticipant
-from .newcomer_gate import NewcomerGate
+from .leader_planning import get_environment
 from .participants import ApplyLimits
-from .record import ClusterRecord, RecordLog, describe_plan, new_id, read_record
-from .survey import survey
 from .two_phase import Settlement, TwoPhaseApply
-from .values import OLD_STATES, ClusterEnvironment, ClusterOutcome, ClusterPlan, ClusterTransaction
+from .values import (
+    OLD_STATES,
+    ClusterEnvironment,
+    ClusterOutcome,
+    ClusterPlan,
+    ClusterTransaction,
+    RestartedWorker,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
-    from distributed import Client
 
-_Result = TypeVar("_Result")
-
-_PLAN_SECONDS = 900.0
 _LOCK_SECONDS = 2.0
 """How long an apply waits for another client."""
 _LEASE_SECONDS = 90.0
@@ -60,23 +48,26 @@ class _GateState:
     held: tuple[ClusterPlan, Sequence[ClusterEnvironment]] | None = None
 
 
-class ClusterService:
-    """List, compare, plan and change the packages of all environments of a Dask cluster.
+class ClusterService(ClusterPlanning):
+    """List, compare, plan and change the packages of all environments of a cluster.
 
-    `client` is a `distributed.Client` that is not asynchronous. Workers with the same host and real
-    prefix share an environment, which changes once. `index_url` is an index for all, without
-    credentials; by default each environment uses what uv or pip is configured to use on its host.
-    `interpreters` maps host names to a Python there that has pkgwidgets, for environments that do
-    not have it. Needs the extra `dask`.
+    `client` is a `distributed.Client` that is not asynchronous, or an `ipyparallel.Client`. Workers
+    with the same host and real prefix share an environment, which changes once. `index_url` is an
+    index for all, without credentials; by default each environment uses what uv or pip is
+    configured to use on its host. `interpreters` maps host names to a Python there that has
+    pkgwidgets, for environments that do not have it. Needs the extra `dask` or `ipyparallel`.
 
     A change is prepared in every environment, and then committed in one after another: the first
     alone, and then in growing waves. After a failure all are undone. Interrupting the cell does the
     same. Everything goes over the connections of the cluster, with its TLS settings.
+
+    A client of ipyparallel can neither restart engines nor keep new ones from joining: `apply`
+    needs `restart=False, hold=False` there, and says so.
     """
 
     def __init__(
         self,
-        client: Client,
+        client: Any,
         *,
         index_url: str | None = None,
         interpreters: Mapping[str, str] | None = None,
@@ -85,144 +76,8 @@ class ClusterService:
         if index_url is not None and urlsplit(index_url).username is not None:
             reason = "its credentials would be sent to all hosts: configure uv or pip there"
             raise InvalidRequest("index_url", None, reason)
-        self._transport = DaskTransport(client)
-        self._index_url = index_url
-        self._interpreters = dict(interpreters or {})
+        super().__init__(cluster_of(client), index_url, interpreters or {})
         self._limits = limits or ApplyLimits()
-        self._records = cluster_records()
-
-    def environments(self) -> pd.DataFrame:
-        """Return a row per environment, indexed by `environment` (object): host and prefix.
-
-        Each is read now, from metadata, by a process that its nanny starts. The columns, in order:
-
-        - `host`, `prefix` (string): the host's own name, and the real path of the root folder
-        - `python` (string): the version of the interpreter
-        - `platform` (string): the operating system and the machine
-        - `workers` (string): the names of its workers
-        - `nanny` (boolean): whether a nanny can restart them
-        - `writable` (boolean): whether its packages can be changed
-        - `pkgwidgets` (string): the version that works for it; NA if there is none
-        - `problem` (string): why it cannot be changed, in one sentence; NA if it can
-        """
-        from . import frames
-
-        return frames.environments(self._survey())
-
-    def drift(self) -> pd.DataFrame:
-        """Return a row per distribution, indexed by `name` (object), differing ones first.
-
-        Among these, what Dask itself speaks with comes first. All columns are strings but
-        `differs`, which is boolean. `client` and `scheduler` have the installed versions there, and
-        a column for each environment those of its workers; NA if it is not installed. `loaded`
-        names the workers that have loaded another version than is installed: they keep it until
-        they are restarted. A distribution differs if one environment lacks it, too; client and
-        scheduler may lack it.
-        """
-        from . import frames
-
-        surveyed, scheduler, loaded = self._run(self._read_all())
-        elsewhere = {"client": _own_packages(), "scheduler": scheduler}
-        return frames.drift(elsewhere, installed(surveyed), stale_workers(surveyed, loaded))
-
-    def plan_upgrade(
-        self,
-        names: str | Iterable[str] | None = None,
-        version: str | None = None,
-        allow: AllowPolicy = "dependencies",
-        *,
-        step: StepLimit | None = None,
-        report: Report | None = None,
-    ) -> ClusterPlan:
-        """Plan to upgrade packages to the newest versions that every environment can have.
-
-        The arguments are those of `PackageService.plan_upgrade`. Environments that have none of the
-        packages are left out. What scheduler and nannies run on, such as distributed and tornado,
-        is held back. Nothing is changed. Raises `ClusterRefused`, which names an environment and
-        what blocks it, `PackageNotFound`, `EnvironmentUnreachable` and `InvalidRequest`.
-        """
-        requested = () if names is None else tuple(map(str, checked_names(names)))
-        check_requested(requested)
-        surveyed = self._survey()
-        common: dict[str, Any] = {"version": version, "allow": allow, "step": step}
-        if names is None:
-            hold = dict.fromkeys(planner.CLUSTER_PACKAGES, planner.LIVE)
-            arguments = {key: {**common, "hold": hold} for key in installed(surveyed)}
-        else:
-            having = planner.with_packages(installed(surveyed), requested)
-            arguments = {key: {**common, "names": own} for key, own in having.items()}
-        return self._plan(surveyed, "upgrade", arguments, requested, report)
-
-    def plan_install(
-        self,
-        requirement: str | Iterable[str],
-        allow: AllowPolicy = "dependencies",
-        *,
-        report: Report | None = None,
-    ) -> ClusterPlan:
-        """Plan to install requirements (PEP 508) everywhere, in the same versions.
-
-        Nothing is changed. Raises what `plan_upgrade` raises.
-        """
-        texts = (requirement,) if isinstance(requirement, str) else tuple(requirement)
-        surveyed = self._survey()
-        own = {"requirements": texts, "allow": allow}
-        arguments = {entry.environment.id: own for entry in surveyed}
-        return self._plan(surveyed, "install", arguments, texts, report)
-
-    def plan_uninstall(
-        self, names: str | Iterable[str], *, report: Report | None = None
-    ) -> ClusterPlan:
-        """Plan to uninstall packages from every environment that has them. Nothing is changed.
-
-        Raises what `plan_upgrade` raises; `ClusterRefused` if another package requires one.
-        """
-        requested = tuple(map(str, checked_names(names)))
-        check_requested(requested)
-        surveyed = self._survey()
-        having = planner.with_packages(installed(surveyed), requested)
-        arguments = {key: {"names": own} for key, own in having.items()}
-        return self._plan(surveyed, "uninstall", arguments, requested, report)
-
-    def plan_align(
-        self,
-        names: str | Iterable[str] | None = None,
-        *,
-        to: str = "client",
-        report: Report | None = None,
-    ) -> ClusterPlan:
-        """Plan to give every environment the versions that one place has. Nothing is changed.
-
-        `to` is `"client"` (this process), or the id of an environment. Without names, all packages
-        count that an environment and that place both have, but not those of Dask itself. Raises
-        what `plan_upgrade` raises, and `InvalidRequest` for an unknown place.
-        """
-        requested = () if names is None else tuple(map(str, checked_names(names)))
-        check_requested(requested)
-        surveyed = self._survey()
-        places = {"client": _own_packages(), **installed(surveyed)}
-        if to not in places:
-            raise InvalidRequest("to", to, "it is neither `client` nor the id of an environment")
-        wanted = wanted_versions(places[to], requested)
-        arguments = {}
-        for entry in surveyed:
-            pins = differing_pins(entry.packages, wanted, is_named=bool(requested))
-            if pins:
-                arguments[entry.environment.id] = {"requirements": pins, "allow": "self"}
-        return self._plan(surveyed, "install", arguments, requested or (f"align to {to}",), report)
-
-    def plan_undo(
-        self, change: str | ClusterTransaction | None = None, *, report: Report | None = None
-    ) -> ClusterPlan:
-        """Plan to undo a committed change everywhere; by default the last one. Nothing is changed.
-
-        Each environment restores its save point, as `PackageService.plan_undo` describes. Raises
-        `InvalidRequest` if no committed change has this id, and what `plan_upgrade` raises.
-        """
-        record = self._committed(change.id if isinstance(change, ClusterTransaction) else change)
-        arguments = {key: {"plan": plan.id} for key, plan in record.plan.changed}
-        plan = self._plan(self._survey(), "undo", arguments, record.plan.requested, report)
-        return replace(plan, undoes=record.id)
 
     def apply(
         self,
@@ -249,37 +104,46 @@ class ClusterService:
         `EnvironmentBusy` while another client changes the cluster. A plan without changes does
         nothing.
         """
+        if restart or hold:
+            self._cluster.check_control()
         outcome = ClusterOutcome.COMMITTED
         if not plan:
             return ClusterTransaction(id="", plan=plan.id, outcome=outcome, environments=())
         with self._transport.exclusive(_LOCK_SECONDS), self._closed_gate() as gate:
-            surveyed = {entry.environment.id: entry for entry in self._survey()}
-            self._raise_if_unfinished(surveyed)
-            changed = [self._get_leader(surveyed, key) for key, _ in plan.changed]
+            located = self._locate()
+            self._records.raise_if_unfinished(located)
+            changed = [get_environment(located, key) for key, _ in plan.changed]
             restarting = self._restarting(changed)
             if restart:
                 self._run(restarting.check(lose_data=lose_data))
-            change = new_id()
-            append = partial(self._records.append, change)
-            append(describe_plan(plan))
+            change, log = self._records.begin(plan)
             work = TwoPhaseApply(
-                self._participants(plan, change, surveyed),
-                RecordLog(append),
+                self._participants(plan, change, located),
+                log,
                 limits=self._limits,
                 before_commit=restarting.drain if restart else None,
             )
             gate.settled = settled = self._settle(work.apply, work, report)
             if hold and settled.outcome is ClusterOutcome.COMMITTED:
-                gate.held = plan, [entry.environment for entry in surveyed.values()]
+                gate.held = plan, [entry.environment for entry in located.values()]
             workers = self._run(restarting.end(settled)) if restart else []
         problems = "; ".join(str(worker) for worker in workers if worker.problem)
         return _raise_if_failed(change, plan, settled, problems)
 
     def undo(
-        self, change: str | ClusterTransaction | None = None, *, report: Report | None = None
+        self,
+        change: str | ClusterTransaction | None = None,
+        *,
+        restart: bool = True,
+        hold: bool = True,
+        report: Report | None = None,
     ) -> ClusterTransaction:
-        """Plan and apply the undo of a change; raise what `plan_undo` and `apply` raise."""
-        return self.apply(self.plan_undo(change, report=report), report=report)
+        """Plan and apply the undo of a change; `restart` and `hold` are those of `apply`.
+
+        Raises what `plan_undo` and `apply` raise.
+        """
+        plan = self.plan_undo(change, report=report)
+        return self.apply(plan, restart=restart, hold=hold, report=report)
 
     def recover(self, *, finish: bool = False, report: Report | None = None) -> pd.DataFrame:
         """Undo the interrupted changes of this cluster that this user began; return the history.
@@ -288,12 +152,12 @@ class ClusterService:
         that fails. Afterwards every worker may join: `hold` limits it again. Raises `ClusterFailed`
         while an environment does not answer.
         """
-        surveyed = {entry.environment.id: entry for entry in self._survey()}
+        located = self._locate()
         with self._transport.exclusive(_LEASE_SECONDS):
-            for record in self._unfinished(surveyed):
+            for record in self._records.unfinished(located):
                 work = TwoPhaseApply(
-                    self._participants(record.plan, record.id, surveyed),
-                    RecordLog(partial(self._records.append, record.id)),
+                    self._participants(record.plan, record.id, located),
+                    self._records.log(record.id),
                     limits=self._limits,
                 )
                 undo = partial(work.revert, "it was interrupted")
@@ -301,7 +165,7 @@ class ClusterService:
                 settled = self._settle(main, work, report)
                 if settled.outcome is ClusterOutcome.INCOMPLETE:
                     _raise_if_failed(record.id, record.plan, settled)
-            self._run(NewcomerGate(self._transport, self._index_url).open())
+            self._run(self._cluster.gate(self._index_url).open())
         return self.history()
 
     def restart(
@@ -318,12 +182,12 @@ class ClusterService:
         """
         from . import frames
 
-        surveyed = {entry.environment.id: entry for entry in self._survey()}
-        names = list(surveyed) if environments is None else list(environments)
+        self._cluster.check_control()
+        located = self._locate()
+        names = list(located) if environments is None else list(environments)
         workers: list[RestartedWorker] = []
         for name in names:
-            entry = self._get_leader(surveyed, name)
-            restarting = self._restarting([entry])
+            restarting = self._restarting([get_environment(located, name)])
             if not lose_data:
                 self._run(restarting.check_data())
             workers += self._run(restarting.drain_and_restart())
@@ -335,59 +199,19 @@ class ClusterService:
         `apply` does so. A nanny that cannot get them closes, and its log says why. Versions that
         were held before stay held, unless the plan changes them.
         """
+        self._cluster.check_control()
         with self._transport.exclusive(_LOCK_SECONDS), self._closed_gate() as gate:
-            gate.held = plan, [entry.environment for entry in self._survey()]
+            gate.held = plan, [entry.environment for entry in self._locate().values()]
 
     def unhold(self) -> None:
         """Let every worker join, with any versions."""
         with self._transport.exclusive(_LOCK_SECONDS):
-            self._run(NewcomerGate(self._transport, self._index_url).open())
-
-    def history(self) -> pd.DataFrame:
-        """Return the changes of clusters that this user began, newest first, indexed by `change`.
-
-        They are recorded on this machine. The columns, in order:
-
-        - `started`, `finished` (datetime64[ns, UTC]): NA if it was interrupted
-        - `outcome` (category): committed, rolled back, or incomplete
-        - `changes` (string): the environments with their packages
-        - `environments` (string): the environments that it changes
-        - `plan` (string): the id of the plan
-        - `undoes` (string): the id of the change that it undoes
-        """
-        from . import frames
-
-        return frames.history(self._read_records())
-
-    def _plan(
-        self,
-        surveyed: tuple[SurveyedEnvironment, ...],
-        kind: str,
-        arguments: Mapping[str, Mapping[str, Any]],
-        requested: tuple[str, ...],
-        report: Report | None,
-    ) -> ClusterPlan:
-        by_id = {entry.environment.id: entry for entry in surveyed}
-        for entry in surveyed:
-            if entry.environment.problem:
-                raise ClusterRefused(entry.environment.id, entry.environment.problem)
-
-        async def ask(environment: str, kind: str, given: Mapping[str, Any]) -> Plan:
-            answer = await self._get_leader(by_id, environment).leader.ask(
-                "plan", _PLAN_SECONDS, kind=kind, arguments=given, index_url=self._index_url
-            )
-            return plan_from_json(answer["plan"])
-
-        with reporting(report) as progress:
-            progress(Event(stage=Stage.RESOLVING))
-            return self._run(
-                planner.plan_together(ask, installed(surveyed), kind, arguments, requested)
-            )
+            self._run(self._cluster.gate(self._index_url).open())
 
     @contextmanager
     def _closed_gate(self) -> Iterator[_GateState]:
         """Let no worker join in a block; afterwards those that its end allows."""
-        gate, state = NewcomerGate(self._transport, self._index_url), _GateState()
+        gate, state = self._cluster.gate(self._index_url), _GateState()
         self._run(gate.close())
         try:
             yield state
@@ -397,16 +221,16 @@ class ClusterService:
             elif state.settled is None or state.settled.outcome is not ClusterOutcome.INCOMPLETE:
                 self._run(gate.reopen())
 
-    def _restarting(self, changed: Iterable[SurveyedEnvironment]) -> ClusterRestart:
-        return ClusterRestart(self._transport, list(changed), self._limits)
+    def _restarting(self, changed: Iterable[SurveyedEnvironment]) -> WorkerRestart:
+        return self._cluster.restarting(list(changed), self._limits)
 
     def _participants(
-        self, plan: ClusterPlan, change: str, surveyed: Mapping[str, SurveyedEnvironment]
+        self, plan: ClusterPlan, change: str, located: Mapping[str, SurveyedEnvironment]
     ) -> list[LeaderParticipant]:
         return [
             LeaderParticipant(
                 key,
-                self._get_leader(surveyed, key).leader,
+                get_environment(located, key).leader,
                 part,
                 change,
                 self._index_url,
@@ -414,13 +238,6 @@ class ClusterService:
             )
             for key, part in plan.changed
         ]
-
-    def _get_leader(
-        self, surveyed: Mapping[str, SurveyedEnvironment], environment: str
-    ) -> SurveyedEnvironment:
-        if environment not in surveyed:
-            raise ClusterRefused(environment, "no worker of the cluster runs in it now")
-        return surveyed[environment]
 
     def _settle(self, main: Any, work: TwoPhaseApply, report: Report | None) -> Settlement:
         with reporting(report) as progress:
@@ -431,70 +248,6 @@ class ClusterService:
                 return settled
 
             return runner.run(run, progress, stop=work.stop)
-
-    def _survey(self) -> tuple[SurveyedEnvironment, ...]:
-        return self._run(survey_environments(self._transport, self._interpreters))
-
-    async def _read_all(
-        self,
-    ) -> tuple[
-        tuple[SurveyedEnvironment, ...],
-        Mapping[str, str],
-        Mapping[str, Mapping[str, str] | None],
-    ]:
-        return await asyncio.gather(
-            survey_environments(self._transport, self._interpreters),
-            self._scheduler_packages(),
-            self._transport.loaded(),
-        )
-
-    async def _scheduler_packages(self) -> Mapping[str, str]:
-        """Return the versions of the scheduler's environment; empty if it has no pkgwidgets."""
-        request = messages.request("survey")
-        try:
-            output = await self._transport.run_on_scheduler(request, SURVEY_SECONDS)
-            answer = messages.read_answer(output.returncode, output.stdout, output.stderr)
-        except PkgwidgetsError:
-            return {}
-        packages: Mapping[str, str] = answer["packages"]
-        return packages
-
-    def _run(self, work: Coroutine[Any, Any, _Result]) -> _Result:
-        return runner.run(lambda _: work, lambda _: None)
-
-    def _read_records(self) -> list[ClusterRecord]:
-        return list(self._iterate_records())
-
-    def _iterate_records(self) -> Iterator[ClusterRecord]:
-        for stored in self._records.read():
-            try:
-                yield read_record(stored.id, stored.description, stored.steps)
-            except ValueError:
-                continue
-
-    def _unfinished(self, environments: Iterable[str]) -> list[ClusterRecord]:
-        known = {*environments}
-        return [
-            record
-            for record in self._read_records()
-            if not record.has_ended and known & {key for key, _ in record.plan.changed}
-        ]
-
-    def _raise_if_unfinished(self, environments: Iterable[str]) -> None:
-        for record in self._unfinished(environments):
-            raise ClusterUnfinished(record.id)
-
-    def _committed(self, change: str | None) -> ClusterRecord:
-        """Return a committed change; without an id, the last that is no undo and is not undone."""
-        committed = [r for r in self._read_records() if r.outcome is ClusterOutcome.COMMITTED]
-        undone = {record.plan.undoes for record in committed}
-        for record in reversed(committed):
-            if record.id == change:
-                return record
-            if change is None and not record.plan.undoes and record.id not in undone:
-                return record
-        reason = "there is nothing to undo" if change is None else "no committed change has this id"
-        raise InvalidRequest("change", change, reason)
 
 
 def _raise_if_failed(
@@ -514,8 +267,3 @@ def _raise_if_failed(
         environments=settled.environments,
         error=problems,
     )
-
-
-def _own_packages() -> Mapping[str, str]:
-    packages: Mapping[str, str] = survey(connect(detached=True))["packages"]
-    return packages

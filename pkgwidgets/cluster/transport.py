@@ -7,14 +7,16 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
+from .cluster_kinds import ClusterKind
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WorkerPlace:
     """One worker, and where processes are started for its environment.
 
     `name` stays when the worker is restarted. `address` is where to start a process: its nanny, or
-    the worker itself without one. `python` and `prefix` are those of the process there. `error`
-    says why nothing is known of it.
+    the worker itself without one. `python`, the real path of its `prefix` and `python_version` are
+    those of the process there. `error` says why nothing is known of it.
     """
 
     name: str
@@ -23,6 +25,7 @@ class WorkerPlace:
     host: str = ""
     python: str = ""
     prefix: str = ""
+    python_version: str = ""
     error: str = ""
 
 
@@ -38,13 +41,17 @@ class RemoteOutput:
 class Transport(Protocol):
     """The way to the workers of one cluster. Each call may raise `EnvironmentUnreachable`."""
 
+    @property
+    def kind(self) -> ClusterKind:
+        """The kind of the cluster."""
+
     async def places(self) -> Sequence[WorkerPlace]:
         """Return the workers as they are now, sorted by name."""
 
     async def run(
         self, address: str, argv: Sequence[str], stdin: str, seconds: float
     ) -> RemoteOutput:
-        """Run a process to its end at an address, in its own session; block no event loop there."""
+        """Run a process to its end at an address, in its own session."""
 
     async def run_on_scheduler(self, stdin: str, seconds: float) -> RemoteOutput:
         """Run a leader for the scheduler's own environment."""

@@ -139,3 +139,16 @@ class ClusterPlan:
             by_changes.setdefault(", ".join(plan.change_texts), []).append(environment)
         for changes, environments in by_changes.items():
             yield f"{join_names(environments)}: {changes}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RestartedWorker:
+    """A worker after its restart; `problem` says what is wrong with it, "" if nothing is."""
+
+    name: str
+    environment: str
+    is_back: bool
+    problem: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.name} of {self.environment}: {self.problem or 'back'}"

@@ -56,8 +56,9 @@ class ClusterActions(Protocol):
 class ClusterPanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is untyped
     """Shows the environments of a Dask cluster and what differs; plans, applies and undoes.
 
-    `cluster` is a `ClusterService` or a `distributed.Client`. Buttons work in a thread of their
-    own, one at a time, so that other cells keep running. *Cancel* undoes a change everywhere.
+    `cluster` is a `ClusterService` or a `distributed.Client`: `ClusterPanel(client)` ends a cell.
+    Buttons work in a thread of their own, one at a time, so that other cells keep running. *Cancel*
+    undoes a change everywhere.
     """
 
     def __init__(self, cluster: Any) -> None:
@@ -93,6 +94,7 @@ class ClusterPanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
                 self.drift,
             ]
         )
+        self.add_class("pkgw-cluster")
         self._show_buttons(is_busy=False)
         self.refresh()
 

@@ -1,7 +1,8 @@
-"""Eight faults during a change of two environments of a Dask cluster; each ends all old or all new.
+"""Eight faults during a change of a Dask cluster; each ends all old or all new.
 
-`python tests/cluster/cluster_faults.py` runs them all and prints a table. It needs root for the
-small disk. The environments are compared by a hash of all their files.
+`python tests/cluster/cluster_faults.py` runs them all on four environments of registry packages,
+one of them on another Python, and prints a table. Three faults run with Dask's own `PipInstall`,
+too. It needs root for the small disk. Environments are compared by a hash of all their files.
 """
 
 from __future__ import annotations
@@ -13,17 +14,18 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from time import monotonic, sleep
 
 import psutil
+import uv
 
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from cluster.dask_processes import TwoGardens, two_gardens
-from distributed import Client
+from cluster.dask_processes import Stand
+from distributed import Client, PipInstall
 from volumes import fill, small_volume
 
 from pkgwidgets import PackageService
@@ -32,9 +34,10 @@ from pkgwidgets.core.errors import PkgwidgetsError
 from pkgwidgets.core.events import Event
 from pkgwidgets.demo.wheel_builder import BuiltWheel
 
-Fault = Callable[[TwoGardens], str]
-NAME = "seedshelf"
+Fault = Callable[[Stand], str]
 _WAIT_SECONDS = 120
+_SMALL_MEGABYTES = 600
+"""The size of the small disk; what an environment leaves of it is filled."""
 _CLIENT = """
 import sys
 from distributed import Client
@@ -47,149 +50,211 @@ with Client(sys.argv[1]) as client:
 """A client in a process of its own, which applies and tells each step."""
 
 
-def index_is_unreachable_in_one(two: TwoGardens) -> str:
-    plan = two.service.plan_upgrade(NAME)
-    two.b.index.down = True
+@contextmanager
+def index_is_unreachable(stand: Stand) -> Iterator[None]:
+    stand.environments[-1].index.down = True
     try:
-        return _apply(two, plan)
+        yield
     finally:
-        two.b.index.down = False
+        stand.environments[-1].index.down = False
 
 
-def disk_is_small_in_one(two: TwoGardens) -> str:
-    plan = two.service.plan_upgrade(NAME)
-    filler = fill(two.b.folder / "env")
+@contextmanager
+def disk_is_full(stand: Stand) -> Iterator[None]:
+    filler = fill(stand.environments[-1].folder / "env")
     try:
-        return _apply(two, plan)
+        yield
     finally:
         filler.unlink()
 
 
-def package_conflicts_in_one(two: TwoGardens) -> str:
-    """Install what forbids the new version in the second environment, and remove it at the end."""
-    service = PackageService(two.b.python, index_url=two.b.index_url)
-    two.b.index.publish(
-        BuiltWheel(
-            name="stickler", version="1", files={"stickler.py": ""}, requires=(f"{NAME}<1.4.2",)
-        )
+@contextmanager
+def package_conflicts(stand: Stand) -> Iterator[None]:
+    """Install what forbids the new version in the last environment, and remove it at the end."""
+    last = stand.environments[-1]
+    service = PackageService(last.python, index_url=last.index_url)
+    requires = (f"{stand.name}<{stand.new}",)
+    last.index.publish(
+        BuiltWheel(name="stickler", version="1", files={"stickler.py": ""}, requires=requires)
     )
     service.install_package("stickler")
     try:
-        two.service.apply(two.service.plan_install(f"{NAME}==1.4.2"))
-    except PkgwidgetsError as error:
-        return str(error)
+        yield
     finally:
-        service.undo()
-    return "committed"
+        service.uninstall_package("stickler")
 
 
-def leader_is_killed(two: TwoGardens) -> str:
-    plan = two.service.plan_upgrade(NAME)
-    with _killed_after_first_commit(two, lambda: _kill_leaders(two.b.python)) as report:
-        return _apply(two, plan, report)
+def apply_while_index_is_unreachable(stand: Stand) -> str:
+    plan = stand.service.plan_upgrade(stand.name)
+    with index_is_unreachable(stand):
+        return _apply(stand, plan)
 
 
-def nanny_is_killed(two: TwoGardens) -> str:
-    """Kill the second nanny with its worker; another nanny of its host ends what it began."""
-    plan = two.service.plan_upgrade(NAME)
+def apply_while_disk_is_full(stand: Stand) -> str:
+    plan = stand.service.plan_upgrade(stand.name)
+    with disk_is_full(stand):
+        return _apply(stand, plan)
+
+
+def apply_while_package_conflicts(stand: Stand) -> str:
+    with package_conflicts(stand):
+        try:
+            return _apply(stand, stand.service.plan_install(f"{stand.name}=={stand.new}"))
+        except PkgwidgetsError as error:
+            return f"refused: {error}"
+
+
+def leader_is_killed(stand: Stand) -> str:
+    plan, last = stand.service.plan_upgrade(stand.name), stand.environments[-1]
+    with _killed_after_first_commit(stand, lambda: _kill_leaders(last.python)) as report:
+        return _apply(stand, plan, report)
+
+
+def nanny_is_killed(stand: Stand) -> str:
+    """Kill the last nanny with its worker; another nanny of its host ends what it began."""
+    plan, last = stand.service.plan_upgrade(stand.name), stand.environments[-1]
+    worker = list(stand.dask.processes)[-1]
 
     def kill() -> None:
-        _wait_for_leader(two.b.python)
-        os.killpg(two.dask.processes["b1"].pid, signal.SIGKILL)
+        _wait_for_leader(last.python)
+        os.killpg(stand.dask.processes[worker].pid, signal.SIGKILL)
 
-    with _killed_after_first_commit(two, kill) as report:
-        return _apply(two, plan, report)
+    with _killed_after_first_commit(stand, kill) as report:
+        return _apply(stand, plan, report)
 
 
-def client_is_killed(two: TwoGardens) -> str:
+def client_is_killed(stand: Stand) -> str:
     """Kill a client after the first commit; a later one undoes the change by its record."""
     client = subprocess.Popen(
-        [sys.executable, "-c", _CLIENT, two.dask.address, NAME], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", _CLIENT, stand.dask.address, stand.name],
+        stdout=subprocess.PIPE,
+        text=True,
     )
     assert client.stdout is not None
     with client:
         for line in client.stdout:
             if line.endswith(": committed\n"):
                 client.kill()
-    history = two.service.recover()
+    history = stand.service.recover()
     return f"the later client: {history['outcome'].iloc[0]}"
 
 
-def another_tool_changes_one(two: TwoGardens) -> str:
-    """Edit a file of the package in the second environment once it is prepared, and back."""
-    plan = two.service.plan_upgrade(NAME)
-    edited = two.b.site_packages / f"{NAME}.py"
+def another_tool_changes_one(stand: Stand) -> str:
+    """Edit a file of the package in the last environment once it is prepared, and back."""
+    plan, last = stand.service.plan_upgrade(stand.name), stand.environments[-1]
+    edited = _a_file_of(stand.name, last.site_packages)
     content = edited.read_bytes()
-
-    second = two.names[1]
+    id_of_last = stand.names[-1]
 
     def edit(event: Event) -> None:
-        if event.text == f"{second}: prepared":
+        if event.text == f"{id_of_last}: prepared":
             edited.write_bytes(content + b"# edited\n")
 
     try:
-        return _apply(two, plan, edit)
+        return _apply(stand, plan, edit)
     finally:
         if edited.read_bytes() == content + b"# edited\n":
             edited.write_bytes(content)
 
 
-def two_clients_apply_at_once(two: TwoGardens) -> str:
+def two_clients_apply_at_once(stand: Stand) -> str:
     """Apply two plans for the same environments; one client is refused, or its plan is stale."""
     answers = []
 
     def apply_other() -> None:
-        with Client(two.dask.address, set_as_default=False) as client:
+        with Client(stand.dask.address, set_as_default=False) as client:
             service = ClusterService(client)
             try:
-                service.apply(service.plan_upgrade("frostcall"), restart=False)
+                service.apply(service.plan_upgrade(stand.other), restart=False)
                 answers.append("committed")
             except PkgwidgetsError as error:
                 answers.append(type(error).__name__)
 
-    plan = two.service.plan_upgrade(NAME)
+    plan = stand.service.plan_upgrade(stand.name)
     other = threading.Thread(target=apply_other)
     other.start()
-    first = _apply(two, plan)
+    first = _apply(stand, plan)
     other.join()
     return f"{first}; the other client: {answers[0]}"
 
 
 FAULTS: dict[str, Fault] = {
-    "index unreachable in one": index_is_unreachable_in_one,
-    "small disk in one": disk_is_small_in_one,
-    "conflicting package in one": package_conflicts_in_one,
+    "index unreachable in one": apply_while_index_is_unreachable,
+    "small disk in one": apply_while_disk_is_full,
+    "conflicting package in one": apply_while_package_conflicts,
     "kill -9 of the applying process": leader_is_killed,
     "kill -9 of a nanny": nanny_is_killed,
     "kill -9 of the client": client_is_killed,
     "another tool in between": another_tool_changes_one,
     "two clients at once": two_clients_apply_at_once,
 }
+TROUBLES: dict[str, Callable[[Stand], AbstractContextManager[None]]] = {
+    "index unreachable in one": index_is_unreachable,
+    "small disk in one": disk_is_full,
+    "conflicting package in one": package_conflicts,
+}
+"""Those that `PipInstall` meets, too."""
 
 
-def run_fault(name: str, two: TwoGardens) -> tuple[str, str]:
-    """Run a fault; return the state of the environments, and the answer of the service.
+def run_fault(name: str, stand: Stand) -> tuple[str, str]:
+    """Run a fault; return the state of the environments, and the answer of the service."""
+    return _state_after(stand, FAULTS[name])
 
-    The state is `all old`, `all new`, or a text that begins with `mixed`.
+
+def run_pip_install(name: str, stand: Stand) -> tuple[str, str]:
+    """Let Dask's own plugin install the same version during a fault; return the same."""
+
+    def install(stand: Stand) -> str:
+        with TROUBLES[name](stand):
+            try:
+                stand.dask.client.register_plugin(PipInstall([f"{stand.name}=={stand.new}"]))
+                answer = "no error"
+            except Exception as error:
+                answer = " ".join(str(error).split())[:160]
+            return answer + _broken(stand)
+
+    return _state_after(stand, install)
+
+
+def _state_after(stand: Stand, work: Fault) -> tuple[str, str]:
+    """Return `all old`, `all new`, or a text that begins with `mixed`; and what the work answers.
+
+    Old is equal by the hash of all files.
     """
-    versions = two.installed()
-    before = two.digests()
-    answer = FAULTS[name](two)
-    after = two.digests()
-    changed = [one != other for one, other in zip(before, after, strict=True)]
+    before = stand.digests()
+    answer = work(stand)
+    changed = [one != other for one, other in zip(before, stand.digests(), strict=True)]
     if not any(changed):
         return "all old", answer
-    now = two.installed()
-    if all(changed) and now[0] == now[1] and versions[0] == versions[1]:
+    sets = {
+        (*one, *other)
+        for one, other in zip(stand.stems(stand.name), stand.stems(stand.other), strict=True)
+    }
+    if all(changed) and len(sets) == 1:
         return "all new", answer
-    return f"mixed: {now}", answer
+    return f"mixed: {sum(changed)} of {len(changed)} changed", answer
+
+
+def _broken(stand: Stand) -> str:
+    """Return what `uv pip check` says of the last environment; "" if all fits together."""
+    argv = [uv.find_uv_bin(), "pip", "check", "--python", str(stand.environments[-1].python)]
+    done = subprocess.run(argv, capture_output=True, text=True)
+    return (
+        f"; the last is broken: {done.stderr.strip().splitlines()[-1]}" if done.returncode else ""
+    )
+
+
+def _a_file_of(name: str, site_packages: Path) -> Path:
+    """Return a file of a package: its module, or its folder's `__init__.py`."""
+    module = site_packages / f"{name}.py"
+    return module if module.exists() else site_packages / name / "__init__.py"
 
 
 def _apply(
-    two: TwoGardens, plan: ClusterPlan, report: Callable[[Event], None] = lambda event: None
+    stand: Stand, plan: ClusterPlan, report: Callable[[Event], None] = lambda event: None
 ) -> str:
     try:
-        done = two.service.apply(plan, restart=False, report=report)
+        done = stand.service.apply(plan, restart=False, report=report)
     except ClusterFailed as error:
         return str(error)
     except PkgwidgetsError as error:
@@ -199,10 +264,10 @@ def _apply(
 
 @contextmanager
 def _killed_after_first_commit(
-    two: TwoGardens, strike: Callable[[], None]
+    stand: Stand, strike: Callable[[], None]
 ) -> Iterator[Callable[[Event], None]]:
     """Yield a report that calls `strike` in a thread once the first environment has committed."""
-    first, threads = two.names[0], list[threading.Thread]()
+    first, threads = stand.names[0], list[threading.Thread]()
 
     def report(event: Event) -> None:
         if event.text == f"{first}: committed":
@@ -246,18 +311,29 @@ def _kill_leaders(python: Path) -> None:
 
 def main() -> None:
     """Run each fault, or those named, on a new cluster; print a line for each."""
+    from cluster.registry_environments import PYTHONS, fetch, registry_stand
+
     failed = False
-    for name in sys.argv[1:] or FAULTS:
-        with ExitStack() as stack:
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-            os.environ["XDG_DATA_HOME"] = str(folder / "data")
-            (folder / "b").mkdir()
-            if name == "small disk in one":
-                stack.enter_context(small_volume(folder / "b", megabytes=64))
-            two = stack.enter_context(two_gardens(folder))
-            state, answer = run_fault(name, two)
-        failed |= state.startswith("mixed")
-        print(f"{name:34} {state:8} {answer}", flush=True)
+    wanted = sys.argv[1:] or list(FAULTS)
+    with tempfile.TemporaryDirectory() as wheels:
+        registry = fetch(Path(wheels))
+        print(f"{len(PYTHONS)} environments of registry packages, Python {', '.join(PYTHONS)}")
+        ours = [(name, "pkgwidgets", run_fault) for name in wanted]
+        theirs = [(name, "PipInstall", run_pip_install) for name in wanted if name in TROUBLES]
+        for name, who, run in (*ours, *theirs):
+            with ExitStack() as stack:
+                folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+                os.environ["XDG_DATA_HOME"] = str(folder / "data")
+                small = folder / f"env{len(PYTHONS) - 1}"
+                small.mkdir()
+                is_small = name == "small disk in one"
+                disk = small_volume(small, megabytes=_SMALL_MEGABYTES)
+                stack.enter_context(disk if is_small else nullcontext())
+                stand = stack.enter_context(registry_stand(folder, registry))
+                state, answer = run(name, stand)
+            failed |= who == "pkgwidgets" and state.startswith("mixed")
+            short = answer.replace(f"{folder}/", "")
+            print(f"{name:32} {who:11} {state:24} {short}", flush=True)
     sys.exit(1 if failed else 0)
 
 

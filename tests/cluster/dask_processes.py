@@ -7,11 +7,12 @@ import signal
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic, sleep
+from typing import Protocol
 
 from distributed import Client
 from faults.tree import digest
@@ -20,6 +21,7 @@ import pkgwidgets
 from pkgwidgets import demo
 from pkgwidgets.cluster import ClusterService
 from pkgwidgets.demo import Demo
+from pkgwidgets.demo.index_server import DemoIndex
 
 _START_SECONDS = 120
 TESTS = Path(__file__).parent.parent
@@ -78,7 +80,7 @@ class DaskProcesses:
         """Wait until a worker has joined, or its nanny has ended; return whether it joined."""
         deadline = monotonic() + _START_SECONDS
         while monotonic() < deadline:
-            workers = self.client.scheduler_info()["workers"].values()
+            workers = self.client.scheduler_info(n_workers=-1)["workers"].values()
             if name in {worker["name"] for worker in workers}:
                 return True
             if self.processes[name].poll() is not None:
@@ -91,58 +93,114 @@ class DaskProcesses:
 
     def close(self) -> None:
         while self.processes:
-            _end(self.processes.popitem()[1])
+            end(self.processes.popitem()[1])
+
+
+class Environment(Protocol):
+    """An environment with an index of its own: a garden, or one of registry packages."""
+
+    @property
+    def folder(self) -> Path:
+        """The folder that has the environment in `env`."""
+
+    @property
+    def python(self) -> Path:
+        """Its interpreter."""
+
+    @property
+    def site_packages(self) -> Path:
+        """Where its packages are."""
+
+    @property
+    def index(self) -> DemoIndex:
+        """Its index."""
+
+    @property
+    def index_url(self) -> str:
+        """The address of its index."""
 
 
 @dataclass
-class TwoGardens:
-    """Two environments of one cluster, each with an index of its own."""
+class Stand:
+    """A cluster and its environments, in the order of commits.
+
+    All have `name` and `other`, which can be upgraded; `new` is the version that `name` gets.
+    """
 
     dask: DaskProcesses
-    a: Demo
-    b: Demo
+    environments: Sequence[Environment]
     service: ClusterService
+    name: str = "seedshelf"
+    new: str = "1.4.2"
+    other: str = "frostcall"
 
     @property
     def names(self) -> list[str]:
         """The ids of the environments, in the order of commits."""
         return list(self.service.environments().index)
 
-    def digests(self) -> tuple[str, str]:
+    def digests(self) -> tuple[str, ...]:
         """Return a hash of each environment."""
-        return digest(self.a.folder / "env"), digest(self.b.folder / "env")
+        return tuple(digest(environment.folder / "env") for environment in self.environments)
 
-    def installed(self) -> tuple[list[str], list[str]]:
-        """Return the names of the distribution folders in each environment."""
-        a, b = (
-            sorted(path.name for path in garden.site_packages.glob("*.dist-info"))
-            for garden in (self.a, self.b)
+    def stems(self, name: str) -> tuple[list[str], ...]:
+        """Return the names of the `.dist-info` folders of a package in each environment."""
+        return tuple(
+            sorted(path.name for path in environment.site_packages.glob(f"{name}-*.dist-info"))
+            for environment in self.environments
         )
-        return a, b
 
     def versions(self, name: str) -> set[str]:
-        """Return the installed versions of a package in both."""
+        """Return the installed versions of a package in all."""
         row = self.service.drift().loc[name]
         return {str(row[environment]) for environment in self.names}
 
 
+class TwoGardens(Stand):
+    """Two gardens of one cluster."""
+
+    environments: Sequence[Demo]
+
+    @property
+    def a(self) -> Demo:
+        """The garden that commits first."""
+        return self.environments[0]
+
+    @property
+    def b(self) -> Demo:
+        """The other garden."""
+        return self.environments[1]
+
+
 @contextmanager
-def dask_processes(folder: Path) -> Iterator[DaskProcesses]:
-    """Start a scheduler in a process of its own; end it and all workers after the block."""
+def dask_processes(
+    folder: Path, python: Path | None = None, variables: Mapping[str, str] | None = None
+) -> Iterator[DaskProcesses]:
+    """Start a scheduler in a process of its own; end it and all workers after the block.
+
+    It runs on this Python, or on `python`.
+    """
     with ExitStack() as stack:
         file = folder / "scheduler.json"
         log = stack.enter_context((folder / "scheduler.log").open("wb"))
         scheduler = subprocess.Popen(
             [
-                *(sys.executable, "-m", "distributed.cli.dask_scheduler", "--port", "0"),
+                *(
+                    str(python or sys.executable),
+                    "-m",
+                    "distributed.cli.dask_scheduler",
+                    "--port",
+                    "0",
+                ),
                 *("--host", "127.0.0.1", "--no-dashboard", "--scheduler-file", str(file)),
             ],
             stdout=log,
             stderr=log,
-            env={**os.environ, "PYTHONPATH": str(TESTS)},  # it reads the tasks that it passes on
+            # It reads the tasks that it passes on.
+            env={**os.environ, **(variables or {}), "PYTHONPATH": str(TESTS)},
             start_new_session=True,
         )
-        stack.callback(_end, scheduler)
+        stack.callback(end, scheduler)
         client = stack.enter_context(Client(scheduler_file=str(file), timeout=_START_SECONDS))
         cluster = DaskProcesses(folder, client, client.scheduler.address)
         stack.callback(cluster.close)
@@ -161,10 +219,10 @@ def two_gardens(folder: Path) -> Iterator[TwoGardens]:
             variables = {"UV_DEFAULT_INDEX": garden.index_url}
             dask.start_worker(garden.python, name, variables=variables, wait=False)
         dask.wait()
-        yield TwoGardens(dask, a, b, ClusterService(dask.client))
+        yield TwoGardens(dask, [a, b], ClusterService(dask.client))
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def end(process: subprocess.Popen[bytes]) -> None:
     """End a process group: SIGTERM first, so that a nanny ends its worker."""
     for number, seconds in ((signal.SIGTERM, 10), (signal.SIGKILL, 10)):
         try:

@@ -56,6 +56,17 @@ class Faults:
     work: float = 10.0
 
 
+ROUGH = Faults(
+    fails_to_prepare=0.001,
+    fails_to_commit=0.001,
+    fails_to_revert=0.1,
+    loses_request=0.002,
+    loses_reply=0.002,
+    dies_while_committing=0.001,
+)
+"""So rare for one environment that some of the runs with 500 commit, and most do not."""
+
+
 @dataclass
 class SimulatedEnvironment:
     """One environment: what its leader does there goes on when the client does not wait."""

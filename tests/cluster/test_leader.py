@@ -205,3 +205,21 @@ def test_request_of_another_version_is_refused(ask: Ask) -> None:
     )
     with pytest.raises(WorkerFailed, match="another version of pkgwidgets"):
         messages.read_answer(done.returncode, done.stdout, done.stderr)
+
+
+def test_survey_answers_a_question_at_once(ask: Ask, plan: dict[str, Any]) -> None:
+    names = ["sprinkler", "seedshelf"]
+    facts = ask("survey", plan={"kind": "upgrade", "arguments": {"names": names}})
+    assert facts["packages"]["seedshelf"] == "1.4.1"
+    assert facts["first"]["plan"]["changes"] == plan["changes"]
+
+
+def test_survey_of_none_of_the_names_plans_nothing(ask: Ask) -> None:
+    assert "first" not in ask("survey", plan={"kind": "upgrade", "arguments": {"names": ["x"]}})
+
+
+def test_survey_tells_why_there_is_no_plan(ask: Ask) -> None:
+    arguments = {"requirements": ["seedshelf==99"]}
+    facts = ask("survey", plan={"kind": "install", "arguments": arguments})
+    assert "seedshelf" in str(facts["first"]["error"])
+    assert facts["packages"]["seedshelf"] == "1.4.1"

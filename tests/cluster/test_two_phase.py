@@ -6,7 +6,9 @@ import asyncio
 from random import Random
 
 import pytest
+from cluster import simulated_runs
 from cluster.simulated_cluster import (
+    ROUGH,
     Faults,
     MemoryLog,
     SimulatedEnvironment,
@@ -23,15 +25,6 @@ from pkgwidgets.core.errors import InvalidRequest, RollbackFailed
 from pkgwidgets.core.events import Event
 from pkgwidgets.core.interfaces import Report, no_report
 
-ROUGH = Faults(
-    fails_to_prepare=0.001,
-    fails_to_commit=0.001,
-    fails_to_revert=0.1,
-    loses_request=0.002,
-    loses_reply=0.002,
-    dies_while_committing=0.001,
-)
-"""So rare for one environment that some of the runs with 500 commit, and most do not."""
 ROUGHER = Faults(
     fails_to_prepare=0.02,
     fails_to_commit=0.05,
@@ -276,3 +269,13 @@ def test_each_step_of_each_environment_is_reported() -> None:
 def test_waves_double() -> None:
     sizes = [len(wave) for wave in waves(range(20))]
     assert sizes == [1, 1, 2, 4, 8, 4]
+
+
+def test_table_of_simulated_runs_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    simulated_runs.print_times()
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()[1:-1]]
+    assert [int(row[0]) for row in rows] == [*simulated_runs.COUNTS]
+    few, many = (float(rows[place][2]) for place in (1, -1))
+    assert many < few * 3
+    assert simulated_runs.print_ends(3) == 0
+    assert "3 runs of 500 environments with faults" in capsys.readouterr().out

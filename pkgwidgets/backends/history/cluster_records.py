@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import platformdirs
 
 from pkgwidgets.backends.store import filesystem
-from pkgwidgets.core.errors import DiskFailed
+from pkgwidgets.backends.store.lock import hold_lock
+from pkgwidgets.core.errors import DiskFailed, EnvironmentBusy
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,6 +50,27 @@ class ClusterRecordFiles:
                 filesystem.sync_path(self._folder)
         except OSError as error:
             raise DiskFailed("", str(path), filesystem.os_error_text(error)) from error
+
+    @contextmanager
+    def locked(self, seconds: float) -> Iterator[None]:
+        """Let no other process of this user on this machine change a cluster in a block.
+
+        `seconds` is how long to wait for it. Raises `EnvironmentBusy` and `DiskFailed`.
+        """
+        try:
+            filesystem.make_folders(self._folder)
+        except OSError as error:
+            raise DiskFailed("", str(self._folder), filesystem.os_error_text(error)) from error
+        deadline = monotonic() + seconds
+        with ExitStack() as stack:
+            while True:
+                try:
+                    stack.enter_context(hold_lock(self._folder, "another client of this cluster"))
+                    break
+                except EnvironmentBusy:
+                    if monotonic() > deadline:
+                        raise
+            yield
 
     def read(self) -> tuple[StoredRecord, ...]:
         """Return all records, oldest first; a line that was not written to its end is left out."""

@@ -146,7 +146,7 @@ class Restore:
             return
         if self._is_restored(row, path, status):
             self._restore_owner(row, path)
-            self._restore_time(row, path)
+            self._restore_time(row, path, status, temporary)
         elif kind == "no folder":
             with contextlib.suppress(OSError):  # a foreign file in it keeps it
                 filesystem.remove_folder(path)
@@ -205,11 +205,26 @@ class Restore:
             if _is_own(os.lstat(path)):
                 raise
 
-    def _restore_time(self, row: Row, path: str) -> None:
-        """Restore the time of a file with unchanged content: plans compare times."""
-        if row["type"] == "file":
-            with contextlib.suppress(OSError):  # the content is right even if the object is damaged
-                filesystem.set_time(path, f"{self._objects}/{row['object']}")
+    def _restore_time(
+        self, row: Row, path: str, status: os.stat_result | None, temporary: str
+    ) -> None:
+        """Restore the time of a file with unchanged content: plans compare times.
+
+        A file with several links may be that of another environment, too, by the cache of uv. It
+        is replaced, so that the other one keeps its time.
+        """
+        if row["type"] != "file":
+            return
+        saved = f"{self._objects}/{row['object']}"
+        with contextlib.suppress(OSError):  # the content is right even if the object is damaged
+            if status is None or status.st_nlink == 1:
+                filesystem.set_time(path, saved)
+            elif status.st_mtime_ns != os.stat(saved).st_mtime_ns:  # noqa: PTH116
+                try:
+                    self._replace_path(row, path, status, temporary)
+                except OSError:
+                    self._remove_half_copy(temporary)
+                    raise
 
     def _restore_folder(self, row: Row, path: str, status: os.stat_result | None) -> None:
         if status is not None and not stat.S_ISDIR(status.st_mode):
