@@ -66,6 +66,16 @@ ROUGH = Faults(
 )
 """So rare for one environment that some of the runs with 500 commit, and most do not."""
 
+RARE = Faults(
+    fails_to_prepare=0.0002,
+    fails_to_commit=0.0002,
+    fails_to_revert=0.1,
+    loses_request=0.0002,
+    loses_reply=0.0002,
+    dies_while_committing=0.0002,
+)
+"""So rare for one environment that many of the runs with 500 commit."""
+
 
 @dataclass
 class SimulatedEnvironment:

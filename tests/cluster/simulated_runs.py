@@ -16,6 +16,7 @@ if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from cluster.simulated_cluster import (
+    RARE,
     ROUGH,
     Faults,
     MemoryLog,
@@ -62,11 +63,11 @@ def print_times() -> None:
     print(f"a wave ends with its slowest call: up to {2 * smooth.latency + smooth.work:.0f} s")
 
 
-def print_ends(runs: int) -> int:
+def print_ends(runs: int, faults: Faults, what: str) -> int:
     """Print how changes of 500 environments with faults end; return how many ended mixed."""
     ends, by_later, mixed = Counter[str](), 0, 0
     for seed in range(runs):
-        environments = make_environments(COUNTS[-1], seed, ROUGH)
+        environments = make_environments(COUNTS[-1], seed, faults)
         settled, clients, _ = apply(environments)
         new = {environment.is_new for environment in environments}
         is_new = settled.outcome is ClusterOutcome.COMMITTED
@@ -76,7 +77,7 @@ def print_ends(runs: int) -> int:
             mixed += 1
         by_later += clients > 1
     print(
-        f"{runs} runs of {COUNTS[-1]} environments with faults: {ends['all old']} all old, "
+        f"{runs} runs of {COUNTS[-1]} environments with {what} faults: {ends['all old']} all old, "
         f"{ends['all new']} all new, {mixed} mixed; {by_later} ended by a later client"
     )
     return mixed
@@ -88,7 +89,8 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=40)
     arguments = parser.parse_args()
     print_times()
-    sys.exit(1 if print_ends(arguments.runs) else 0)
+    mixed = print_ends(arguments.runs, ROUGH, "some") + print_ends(arguments.runs, RARE, "rare")
+    sys.exit(1 if mixed else 0)
 
 
 if __name__ == "__main__":

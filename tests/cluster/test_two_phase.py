@@ -277,5 +277,5 @@ def test_table_of_simulated_runs_is_printed(capsys: pytest.CaptureFixture[str]) 
     assert [int(row[0]) for row in rows] == [*simulated_runs.COUNTS]
     few, many = (float(rows[place][2]) for place in (1, -1))
     assert many < few * 3
-    assert simulated_runs.print_ends(3) == 0
-    assert "3 runs of 500 environments with faults" in capsys.readouterr().out
+    assert simulated_runs.print_ends(3, ROUGH, "some") == 0
+    assert "3 runs of 500 environments with some faults" in capsys.readouterr().out
