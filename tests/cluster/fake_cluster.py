@@ -44,7 +44,8 @@ class FakeCluster:
 
     def environments(self) -> pd.DataFrame:
         index = pd.Index(["node:/a", "node:/<b>"], name="environment")
-        return pd.DataFrame({"host": ["node", "node"], "problem": [pd.NA, "<script>"]}, index=index)
+        columns = {"host": ["node", "node"], "problem": [pd.NA, "<script>"]}
+        return pd.DataFrame(columns, index=index, dtype="string")
 
     def drift(self) -> pd.DataFrame:
         index = pd.Index(["pea", "pod"], name="name")
