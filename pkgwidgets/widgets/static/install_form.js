@@ -41,6 +41,7 @@ function render({ model: widget, el }) {
   let opener = null;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let typing;
+  let plannedText = ""; // of the last plan; it may take the focus, and to leave the field then must not clear the reason why it failed
 
   const form = () => model.get("form") ?? {};
   const focused = () => focusedIn(el);
@@ -83,10 +84,11 @@ function render({ model: widget, el }) {
   }
 
   function requestReleases() {
-    if (name.value.trim()) model.send({ type: "releases", name: name.value });
+    if (name.value.trim() && name.value !== plannedText) model.send({ type: "releases", name: name.value });
   }
 
   function onTyped() {
+    plannedText = "";
     clearVersions();
     clearTimeout(typing);
     typing = setTimeout(() => model.send({ type: "suggest", text: name.value }), TYPING_MILLISECONDS);
@@ -102,6 +104,7 @@ function render({ model: widget, el }) {
   }
 
   function sendPlan() {
+    plannedText = name.value;
     model.send({ type: "plan", name: name.value, version: version.disabled ? "" : version.value });
   }
 
