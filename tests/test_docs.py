@@ -66,6 +66,13 @@ def test_first_readme_command_installs_and_opens_the_demo() -> None:
     assert first.endswith(".venv/bin/pkgwidgets demo")
 
 
+def test_readme_says_that_it_is_not_published_and_how_to_install_a_checkout() -> None:
+    after = README.partition('pip install "pkgwidgets[lab]"')[2].strip("`\n")
+    first = after.partition("\n")[0]
+    assert "not published" in first
+    assert '`pip install ".[lab]"`' in first
+
+
 def test_first_readme_example_does_what_its_comments_say() -> None:
     """Run on the demo's stand-ins, which have the names and versions of the known projects."""
     source = _blocks("python")[0]

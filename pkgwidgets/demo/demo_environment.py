@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import json
+import os
 import shutil
 import sysconfig
 import tempfile
@@ -21,6 +22,11 @@ from .wheel_builder import BuiltWheel
 from .wheel_installer import WheelInstallation
 
 _FOLDER_PREFIX = "pkgwidgets-demo-"
+VARIABLE = "PKGWIDGETS_DEMO_KERNEL"
+"""Set for a kernel of the demo: the folder of the environment that it runs in."""
+_ROOT = "env"
+_USED = "used"
+"""The file that says that a notebook was given the environment of its kernel."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,6 +48,8 @@ class Demo:
     python: Path
     site_packages: Path
     index: DemoIndex
+    is_of_kernel: bool = False
+    """Whether this kernel runs in the environment: then the folder is removed with the kernel."""
 
     @property
     def index_url(self) -> str:
@@ -56,7 +64,8 @@ class Demo:
         """Stop the index and remove the folder. Idempotent."""
         atexit.unregister(self.close)
         self.index.close()
-        _remove(self.folder)
+        if not self.is_of_kernel:
+            _remove(self.folder)
 
     def __enter__(self) -> Self:
         return self
@@ -76,26 +85,81 @@ def start(folder: Path | None = None, *, with_stand_ins: bool = False) -> Demo:
     `with_stand_ins` installs, in place of the invented packages, `stand_ins`: packages with the
     names and versions of pandas, streamlit and others, and none of their code.
 
+    In a notebook of `pkgwidgets demo`, the first call without arguments returns the environment
+    that its kernel runs in. *Packages* in the toolbar shows the same one.
+
     >>> from pkgwidgets import demo
     >>> with demo.start() as garden:
     ...     len([*garden.site_packages.glob("*.dist-info")])
     11
     """
+    own = Path(os.environ.get(VARIABLE, ""))
+    if folder is None and not with_stand_ins and own.is_absolute() and own.is_dir():
+        del os.environ[VARIABLE]
+        (own / _USED).touch()
+        return _running(own, scheme_of(own), _index(with_stand_ins=False).start(), of_kernel=True)
     with ExitStack() as undo:
         folder = _claim_folder(folder)
         undo.callback(_remove, folder)
-        invented = (*catalog.WHEELS, *catalog.other_wheels(datetime.now(UTC)))
-        wheels = stand_ins.WHEELS if with_stand_ins else invented
-        index = undo.enter_context(DemoIndex(wheels))
-        if not with_stand_ins:
-            index.set_status(catalog.QUARANTINED, "quarantined", "it uploads your seed list")
-        scheme = _create_environment(folder / "env")
-        python = scheme["scripts"] / "python"
-        _configure_advisories(folder / "env", advisories.write_records(folder))
-        projects = stand_ins if with_stand_ins else catalog
-        _install_projects(python, scheme, wheels, projects.INSTALLED, projects.DEPENDENCIES)
+        index = undo.enter_context(_index(with_stand_ins=with_stand_ins))
+        scheme = create(folder, with_stand_ins=with_stand_ins)
         undo.pop_all()
-    demo = Demo(folder=folder, python=python, site_packages=scheme["purelib"], index=index)
+    return _running(folder, scheme, index)
+
+
+def create(folder: Path, *, with_stand_ins: bool) -> dict[str, Path]:
+    """Create an environment in an empty folder; return its folders, by sysconfig's names."""
+    # Installing pip would start a process. A copied interpreter may not find its library.
+    venv.create(folder / _ROOT, with_pip=False, symlinks=True)
+    scheme = scheme_of(folder)
+    _configure_advisories(folder / _ROOT, advisories.write_records(folder))
+    projects = stand_ins if with_stand_ins else catalog
+    _install_projects(
+        scheme["scripts"] / "python",
+        scheme,
+        projects.WHEELS,
+        projects.INSTALLED,
+        projects.DEPENDENCIES,
+    )
+    return scheme
+
+
+def scheme_of(folder: Path) -> dict[str, Path]:
+    """Return the folders of the environment in `folder`, by sysconfig's names."""
+    roots = dict.fromkeys(("base", "platbase"), str(folder / _ROOT))
+    return {key: Path(path) for key, path in sysconfig.get_paths("venv", roots).items()}
+
+
+def is_used(folder: Path) -> bool:
+    """Return whether a kernel's environment was given to its notebook."""
+    return (folder / _USED).exists()
+
+
+def index_of_everything() -> DemoIndex:
+    """Return an index of the invented packages and of the stand-ins, which is not started."""
+    index = _index(with_stand_ins=False)
+    index.publish(*stand_ins.WHEELS)
+    return index
+
+
+def _index(*, with_stand_ins: bool) -> DemoIndex:
+    if with_stand_ins:
+        return DemoIndex(stand_ins.WHEELS)
+    index = DemoIndex((*catalog.WHEELS, *catalog.other_wheels(datetime.now(UTC))))
+    index.set_status(catalog.QUARANTINED, "quarantined", "it uploads your seed list")
+    return index
+
+
+def _running(
+    folder: Path, scheme: dict[str, Path], index: DemoIndex, *, of_kernel: bool = False
+) -> Demo:
+    demo = Demo(
+        folder=folder,
+        python=scheme["scripts"] / "python",
+        site_packages=scheme["purelib"],
+        index=index,
+        is_of_kernel=of_kernel,
+    )
     atexit.register(demo.close)
     return demo
 
@@ -110,14 +174,6 @@ def _claim_folder(folder: Path | None) -> Path:
             f"{folder} is not empty. A demo needs an empty folder, because it deletes it at the end"
         )
     return folder
-
-
-def _create_environment(root: Path) -> dict[str, Path]:
-    """Create a virtual environment and return its folders, by sysconfig's names."""
-    # Installing pip would start a process. A copied interpreter may not find its library.
-    venv.create(root, with_pip=False, symlinks=True)
-    roots = {"base": str(root), "platbase": str(root)}
-    return {key: Path(path) for key, path in sysconfig.get_paths("venv", roots).items()}
 
 
 def _configure_advisories(prefix: Path, records: Path) -> None:

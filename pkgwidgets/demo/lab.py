@@ -18,7 +18,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from . import guide
+from . import demo_environment, guide, surroundings
 
 _OVERRIDES = {
     "@jupyterlab/apputils-extension:notification": {"fetchNews": "false"},
@@ -37,22 +37,26 @@ def start() -> int:
     """Serve JupyterLab until it is stopped, and return the exit code.
 
     Prints the address, and opens a browser if there is a display. Works as root, on a free port,
-    on loopback only. All files of the demo and of its kernels are in one temporary folder, which
-    is deleted at the end.
+    on loopback only. All files of the demo, of its kernels and of JupyterLab are in one temporary
+    folder, which is deleted at the end.
     """
     if importlib.util.find_spec("jupyterlab") is None:
         print(_MISSING_MESSAGE, file=sys.stderr)
         return 1
-    # The kernel must be this Python, whatever "python3" is in the user's Jupyter folder.
-    os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
-    # The *Packages* button shows the environment of this Python; there, nothing can be changed.
+    # Kernels have environments of their own. In that of this Python nothing can be changed.
     os.environ["PKGWIDGETS_DEMO"] = sys.prefix
-    with _end_on_hangup(), tempfile.TemporaryDirectory(prefix="pkgwidgets-demo-") as folder:
-        _serve(Path(folder))
+    with (
+        _end_on_hangup(),
+        tempfile.TemporaryDirectory(prefix="pkgwidgets-demo-") as name,
+        demo_environment.index_of_everything() as index,
+    ):
+        folder, before = Path(name).resolve(), dict(os.environ)
+        surroundings.use_instead_of_home(folder / "home", index.url)
+        _serve(folder, surroundings.browser_command(before))
     return 0
 
 
-def _serve(folder: Path) -> None:
+def _serve(folder: Path, browser: str) -> None:
     from jupyterlab.labapp import LabApp
 
     notebooks, kernels = folder / "notebooks", folder / "kernels"
@@ -69,6 +73,7 @@ def _serve(folder: Path) -> None:
             "--ServerApp.port_retries=0",
             "--ServerApp.allow_root=True",
             f"--ServerApp.open_browser={_has_display()}",
+            *([f"--ServerApp.browser={browser}"] if sys.platform != "win32" else []),
             f"--ServerApp.kernel_manager_class={__package__}.kernels.DemoKernelManager",
             f"--DemoKernelManager.temporary_folder={kernels}",
             f"--IdentityProvider.token={token}",

@@ -55,7 +55,7 @@ def notebook(
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address that `pkgwidgets demo` prints, in a home of its own without a display."""
     home = tmp_path_factory.mktemp("home")
-    config = home / "config"
+    config = home / "shared-config"  # the demo reads none of the user's own
     config.mkdir()
     config.joinpath("jupyter_lab_config.py").write_text("c.LabApp.expose_app_in_browser = True\n")
     output = home / "output"
@@ -64,7 +64,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             [sys.executable, "-m", "pkgwidgets", "demo"],
             stdout=out,
             stderr=subprocess.STDOUT,
-            env=environment_of(home),
+            env={**environment_of(home), "JUPYTER_CONFIG_PATH": str(config)},
             cwd=home,
         )
         try:

@@ -11,6 +11,20 @@ from playwright.sync_api import expect
 pytestmark = pytest.mark.slow
 
 
+def test_packages_in_the_toolbar_are_those_of_the_cells(quickstart: Notebook) -> None:
+    quickstart.page.locator("[data-command='pkgwidgets:open']").first.click()
+    panel = quickstart.page.locator(".pkgw-side-place:not(.lm-mod-hidden)")
+    version = panel.locator("tr[data-id=seedshelf] .pkgw-c-version")
+    expect(version).to_have_text("1.4.1")
+    panel.get_by_role("button", name="Upgrade seedshelf").click()
+    panel.get_by_role("button", name="Apply").click()
+    expect(version).to_have_text("1.4.2")
+    quickstart.run(1, wait=True)
+    listing = quickstart.run(3, wait=True)
+    expect(listing.get_by_role("row").filter(has_text="seedshelf")).to_contain_text("1.4.2")
+    take_picture(quickstart.page, "demo-packages")
+
+
 def test_quickstart_upgrade_and_undo_work_by_click(quickstart: Notebook) -> None:
     quickstart.run_all()
     panel = quickstart.page.locator(".pkgw-panel")

@@ -5,7 +5,9 @@ The packages are stand-ins with the names and versions of the known ones, and th
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from browser import garden_kernel
@@ -22,12 +24,12 @@ pytestmark = pytest.mark.slow
 
 MOST = 1_000_000
 """Bytes: each visitor of the page fetches one."""
-CELLS = (
-    "import pandas as pd\n\npd.__version__",
-    'months = {"month": ["Jan", "Feb", "Mar"], "sold": [112, 98, 131]}\n'
-    "sales = pd.DataFrame(months)\nsales",
-    'sales["sold"].sum(), sales["sold"].max()',
-)
+NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "story.ipynb"
+CELLS = [
+    "".join(cell["source"])
+    for cell in json.loads(NOTEBOOK.read_text("utf-8"))["cells"]
+    if cell["cell_type"] == "code"
+]
 WITHOUT = {"pandas", "numpy"}
 """The kernel imports the stand-ins, not this interpreter's."""
 

@@ -39,3 +39,10 @@ def test_streamlit_blocks_the_newest_pandas(garden: Demo) -> None:
     row = service.get_package("pandas", check_updates=True)
     assert (row.latest_version, row.compatible_version) == ("3.1.1", "2.3.3")
     assert "streamlit" in str(row.blocked_by)
+
+
+def test_upgrade_of_streamlit_frees_pandas() -> None:
+    with demo.start(with_stand_ins=True) as running:
+        service = PackageService(running.python, index_url=running.index_url)
+        service.upgrade_package("streamlit")
+        assert service.plan_upgrade("pandas").pins == ("pandas==3.1.1", "numpy==2.4.6")
