@@ -85,7 +85,7 @@ def test_copy_is_made_used_and_thrown_away(
     assert notebook.page.evaluate(_KERNEL_NAME) == "pkgwidgets-env-1"
     take_picture(notebook.page, f"copy-mark-{transport}")
     expect(notebook.version("seedshelf")).to_have_text("1.4.1")
-    notebook.button("Upgrade seedshelf").click()
+    notebook.button("Upgrade seedshelf…").click()
     expect(notebook.button("Apply")).to_be_enabled()
     notebook.button("Apply").click()
     expect(notebook.version("seedshelf")).to_have_text("1.4.2")

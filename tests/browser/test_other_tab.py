@@ -17,7 +17,7 @@ SAVE_STATE = "@jupyter-widgets/jupyterlab-manager:saveWidgetState"
 def test_second_tab_and_reload_show_the_same_state(
     notebook: PanelNotebook, lab: Lab, chromium: Browser
 ) -> None:
-    notebook.button("Upgrade seedshelf").click()
+    notebook.button("Upgrade seedshelf…").click()
     expect(notebook.button("Apply")).to_be_enabled()
     notebook.execute("docmanager:save")
     second = PanelNotebook(chromium, lab, notebook.name)
@@ -46,7 +46,7 @@ def test_saved_notebook_has_the_list_as_it_is_now(notebook: PanelNotebook, lab: 
         row = f"<td>seedshelf</td><td>{version}</td><td>1.4.2</td>"
         assert row in "".join(outputs[1]["data"]["text/html"])
         if version == "1.4.1":
-            notebook.button("Upgrade seedshelf").click()
+            notebook.button("Upgrade seedshelf…").click()
             notebook.button("Apply").click()
             expect(notebook.button("Undo").first).to_be_visible()
 

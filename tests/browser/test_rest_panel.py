@@ -16,6 +16,7 @@ from playwright.sync_api import Browser, expect
 from server.server_process import TOKEN, ServerProcess, start_server
 
 from pkgwidgets.demo import Demo
+from pkgwidgets.demo.wheel_builder import BuiltWheel
 
 pytestmark = pytest.mark.slow
 ALL = re.compile(r"^Upgrade all \(")
@@ -132,6 +133,30 @@ def test_typed_package_is_planned_and_installed(page: RestPage) -> None:
     expect(form).to_be_hidden()
     page.button("Cancel").click()
     expect(page.section("Plan")).to_be_hidden()
+
+
+def test_form_offers_names_of_the_index_and_says_what_a_project_is(
+    page: RestPage, garden: Demo
+) -> None:
+    pods = BuiltWheel(name="peapods", version="1.0", summary="Peas in pods", files={"p.py": ""})
+    garden.index.publish(pods)
+    page.open(kernelspec="garden")
+    page.button("Install…").click()
+    form = page.section("Install")
+    name = form.get_by_label("Package to install")
+    name.press_sequentially("peap")
+    offered = form.locator("datalist option")
+    expect(offered).to_have_count(1)
+    expect(offered).to_have_attribute("value", "peapods")
+    name.fill("peapods")
+    name.press("Tab")
+    expect(form).to_contain_text("Peas in pods")
+    expect(form).to_contain_text("Would bring 1 new (peapods)")
+    take_picture(page.page, "install-summary")
+    name.fill("peapodz")
+    expect(form).not_to_contain_text("Peas in pods")
+    name.press("Tab")
+    expect(form.get_by_role("alert")).to_contain_text("Did you mean peapods?")
 
 
 def test_impossible_request_offers_the_wider_one(page: RestPage) -> None:
