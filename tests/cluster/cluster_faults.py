@@ -7,6 +7,7 @@ too. It needs root for the small disk. Environments are compared by a hash of al
 
 from __future__ import annotations
 
+import argparse
 import os
 import signal
 import subprocess
@@ -314,13 +315,17 @@ def main() -> None:
     from cluster.registry_environments import PYTHONS, fetch, registry_stand
 
     failed = False
-    wanted = sys.argv[1:] or list(FAULTS)
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("faults", nargs="*", metavar="FAULT", help="its name; all without one")
+    parser.add_argument("--pip-install", action="store_true", help="only with Dask's plugin")
+    arguments = parser.parse_args()
+    wanted = arguments.faults or list(FAULTS)
     with tempfile.TemporaryDirectory() as wheels:
         registry = fetch(Path(wheels))
         print(f"{len(PYTHONS)} environments of registry packages, Python {', '.join(PYTHONS)}")
         ours = [(name, "pkgwidgets", run_fault) for name in wanted]
         theirs = [(name, "PipInstall", run_pip_install) for name in wanted if name in TROUBLES]
-        for name, who, run in (*ours, *theirs):
+        for name, who, run in theirs if arguments.pip_install else [*ours, *theirs]:
             with ExitStack() as stack:
                 folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
                 os.environ["XDG_DATA_HOME"] = str(folder / "data")

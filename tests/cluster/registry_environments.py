@@ -65,8 +65,9 @@ class RegistryEnvironment:
 
     @property
     def variables(self) -> dict[str, str]:
-        """What makes uv and pip use its index."""
-        return {"UV_DEFAULT_INDEX": self.index_url, "PIP_INDEX_URL": self.index_url}
+        """What makes uv and pip use its index, and nothing else."""
+        nowhere = {"PIP_CONFIG_FILE": os.devnull, "PIP_FIND_LINKS": "", "PIP_EXTRA_INDEX_URL": ""}
+        return {"UV_DEFAULT_INDEX": self.index_url, "PIP_INDEX_URL": self.index_url, **nowhere}
 
 
 @dataclass(frozen=True)
