@@ -37,6 +37,7 @@ def test_notebook_runs_in_the_demo(tmp_path: Path, notebook: Path) -> None:
         }
         command = [sys.executable, "-m", "nbconvert", "--execute", "--to=notebook"]
         options = ["--ExecutePreprocessor.kernel_name=demo", f"--output-dir={tmp_path}"]
+        options += ["--ExecutePreprocessor.timeout=300"]  # a cell that hangs is named
         done = subprocess.run(
             [*command, *options, str(notebook)],
             env=variables,
