@@ -132,12 +132,14 @@ export function showNotebookLock(node, { notebook, place, isSeen, restore, creat
   const timer = setInterval(() => {
     if (isSeen() && text() && document.visibilityState !== "hidden") compare();
   }, LOOK_MILLISECONDS);
-  context.ready.then(() => {
+  async function follow() {
+    await context.ready;
     if (isEnded || context.isDisposed) return;
     showKeeping();
     context.model.sharedModel.metadataChanged?.connect(onMetadata);
-    compare();
-  });
+    await compare();
+  }
+  follow();
 
   return {
     compare,
