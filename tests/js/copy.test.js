@@ -4,7 +4,8 @@ import "./small_dom.js";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { isLockKept, isSameLock, keepLock, keepLocks, renewLock, withKeeping, withLock } from "../../pkgwidgets/labextension/static/lock_keeper.js";
+import { isSameLock, keepLock, renewLock, withKeeping, withLock } from "../../pkgwidgets/labextension/static/lock_keeper.js";
+import { isLockKept, keepLocks } from "../../pkgwidgets/labextension/static/lock_watcher.js";
 import { canSwitchKernel, kernelNameOf, removeCopy, switchKernel } from "../../pkgwidgets/widgets/static/jupyter_page.js";
 import { copySide } from "../../pkgwidgets/widgets/static/rest/copy_side.js";
 import { Refusal } from "../../pkgwidgets/widgets/static/rest/server.js";
@@ -248,7 +249,7 @@ test("each open notebook is kept while it says so", async () => {
   const notebook = { context, disposed: signal() };
   const tracker = { forEach: (tell) => tell(notebook), widgetAdded: signal() };
   const calls = [];
-  keepLocks(tracker, () => async () => null, () => (calls.push("keep"), { look: async () => {}, end: () => calls.push("end") }));
+  keepLocks(tracker, () => async () => null, async () => (calls.push("keep"), { end: () => calls.push("end") }));
   await turns();
   assert.deepEqual(calls, []);
   const { sharedModel } = context.model;
@@ -256,8 +257,10 @@ test("each open notebook is kept while it says so", async () => {
   sharedModel.setMetadata("pkgwidgets", withLock(sharedModel.getMetadata(), LOCK));
   assert.deepEqual(calls, ["keep"]);
   sharedModel.setMetadata("pkgwidgets", withKeeping(sharedModel.getMetadata(), false));
+  await turns();
   sharedModel.setMetadata("pkgwidgets", withKeeping(sharedModel.getMetadata(), true));
   assert.deepEqual(calls, ["keep", "end", "keep"]);
   notebook.disposed.tell();
+  await turns();
   assert.deepEqual([calls.at(-1), context.listeners.size], ["end", 0]);
 });

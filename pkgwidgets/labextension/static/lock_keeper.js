@@ -1,7 +1,8 @@
 // @ts-check
 // Keeps the lock of an open notebook up to date, if the notebook says so: after each committed change, through its document.
 
-export const KEY = "pkgwidgets";
+import { asFields, isLockKept, KEY, lockMetadata } from "./lock_watcher.js";
+
 const LOOK_MILLISECONDS = 4_000; // the server reads its cache
 
 /** Returns the metadata of a notebook with a new lock; all else is unchanged. */
@@ -14,19 +15,11 @@ export function withKeeping(metadata, isKept) {
   return fields;
 }
 
-/** @param {any} metadata the notebook's `pkgwidgets` */
-export const isLockKept = (metadata) => asFields(metadata).keep_lock === true;
-
-const asFields = (metadata) => (metadata && typeof metadata === "object" ? metadata : {});
-
 /** Returns whether two locks have the same packages; when they were saved does not count. */
 export function isSameLock(one, other) {
   const content = (lock) => JSON.stringify({ ...asFields(lock), saved: "" });
   return content(one) === content(other);
 }
-
-/** Returns the notebook's own metadata. */
-export const lockMetadata = (context) => context.model?.sharedModel.getMetadata(KEY);
 
 /**
  * Writes a lock into the open document. The file is saved only if it had no other changes: those the user saves.
@@ -85,40 +78,4 @@ export function keepLock({ context, ask, onRenewed = () => {}, milliseconds = LO
       clearInterval(timer);
     },
   };
-}
-
-/**
- * Keeps the locks of all open notebooks that say so, for as long as they say so.
- *
- * @param {any} tracker of notebooks
- * @param {(notebook: any) => (work: (server: any) => Promise<any>) => Promise<any>} askFor
- * @param {typeof keepLock} [keep]
- */
-export function keepLocks(tracker, askFor, keep = keepLock) {
-  async function watch(notebook) {
-    const { context } = notebook;
-    /** @type {ReturnType<typeof keepLock> | null} */
-    let keeper = null;
-    await context.ready;
-    if (context.isDisposed) return;
-    const { sharedModel } = context.model;
-
-    function settle() {
-      const isWanted = isLockKept(lockMetadata(context));
-      if (isWanted && !keeper) keeper = keep({ context, ask: askFor(notebook) });
-      if (isWanted || !keeper) return;
-      keeper.end();
-      keeper = null;
-    }
-
-    settle();
-    sharedModel.metadataChanged?.connect(settle);
-    notebook.disposed.connect(() => {
-      sharedModel.metadataChanged?.disconnect(settle);
-      keeper?.end();
-    });
-  }
-
-  tracker.forEach(watch);
-  tracker.widgetAdded.connect((_, notebook) => watch(notebook));
 }

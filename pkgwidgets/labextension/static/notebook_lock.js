@@ -2,7 +2,8 @@
 // The lock of the open notebook: saved through its document, compared with what is installed, and restored.
 
 import { routeUrl } from "./badge.js";
-import { isLockKept, KEY, withKeeping, withLock } from "./lock_keeper.js";
+import { withKeeping, withLock } from "./lock_keeper.js";
+import { isLockKept, KEY } from "./lock_watcher.js";
 
 const LABELS = {
   restore: "Restore…",

@@ -2,7 +2,7 @@
 // The extension: a command in the toolbar, the palette and the Kernel menu, and a side bar. What it shows is loaded when it is opened.
 
 import { badgeText, countUpdates } from "./badge.js";
-import { keepLocks } from "./lock_keeper.js";
+import { keepLocks } from "./lock_watcher.js";
 import { loadShared } from "./shared.js";
 
 const COMMAND = "pkgwidgets:open";
