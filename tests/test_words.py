@@ -38,7 +38,11 @@ def problems_in(folder: Path, pattern: str, kinds: tuple[Kind, ...]) -> list[str
 
 
 @pytest.mark.parametrize(
-    ("folder", "kinds"), [(PACKAGE, ALL), (TESTS, DOCUMENTED)], ids=["pkgwidgets", "tests"]
+    ("folder", "kinds"),
+    [
+        pytest.param(PACKAGE, ALL, id="pkgwidgets"),
+        pytest.param(TESTS, DOCUMENTED, id="tests", marks=pytest.mark.slow),
+    ],
 )
 def test_texts_in_python_are_plain(folder: Path, kinds: tuple[Kind, ...]) -> None:
     found = problems_in(folder, "*.py", kinds)
@@ -50,7 +54,13 @@ def test_texts_in_javascript_are_plain() -> None:
     assert not found, "\n".join(found)
 
 
-@pytest.mark.parametrize("folder", [PACKAGE, TESTS], ids=lambda folder: str(folder.name))
+@pytest.mark.parametrize(
+    "folder",
+    [
+        pytest.param(PACKAGE, id="pkgwidgets"),
+        pytest.param(TESTS, id="tests", marks=pytest.mark.slow),
+    ],
+)
 def test_function_docstrings_start_with_a_verb(folder: Path) -> None:
     found = [
         f"{path.relative_to(TESTS.parent)}:{problem}"

@@ -190,8 +190,13 @@ class DaskTransport:
         async def main() -> Any:
             return await start()
 
+        work = main()
         try:
-            future = asyncio.run_coroutine_threadsafe(main(), self.client.loop.asyncio_loop)
+            future = asyncio.run_coroutine_threadsafe(work, self.client.loop.asyncio_loop)
+        except RuntimeError as error:  # the loop of a closed client
+            work.close()
+            raise EnvironmentUnreachable("the cluster", "the client is closed") from error
+        try:
             return await asyncio.wrap_future(future)
         except OSError as error:  # a lost connection is one, too
             raise EnvironmentUnreachable("the cluster", redact(str(error))) from error

@@ -63,6 +63,12 @@ class ClusterService(ClusterPlanning):
 
     A client of ipyparallel can neither restart engines nor keep new ones from joining: `apply`
     needs `restart=False, hold=False` there, and says so.
+
+    >>> from distributed import Client
+    >>> with Client(n_workers=0, dashboard_address=":0") as client:
+    ...     frame = ClusterService(client).environments()  # a row for each environment
+    >>> list(frame.columns)[:4]
+    ['host', 'prefix', 'python', 'platform']
     """
 
     def __init__(

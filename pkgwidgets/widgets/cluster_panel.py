@@ -59,6 +59,14 @@ class ClusterPanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
     `cluster` is a `ClusterService` or a `distributed.Client`: `ClusterPanel(client)` ends a cell.
     Buttons work in a thread of their own, one at a time, so that other cells keep running. *Cancel*
     undoes a change everywhere.
+
+    >>> from distributed import Client
+    >>> with Client(n_workers=0, dashboard_address=":0") as client:
+    ...     panel = ClusterPanel(client)  # the last line of a cell shows it
+    ...     panel.job.wait(60)  # it has read the environments
+    True
+    >>> panel.plan_button.description
+    'Upgrade…'
     """
 
     def __init__(self, cluster: Any) -> None:

@@ -85,6 +85,7 @@ def check_promise(
     assert env.leftovers() == []
 
 
+@pytest.mark.slow
 @CODES
 def test_any_single_disk_error_leaves_a_known_state(
     tmp_path: Path, trees: tuple[str, str], code: int

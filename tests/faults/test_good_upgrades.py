@@ -191,6 +191,7 @@ def test_good_upgrade_is_committed_and_can_be_undone(
     assert tree(backend.environment.interpreter.prefix) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("allow", ["dependencies", "all"])
 def test_all_good_upgrades_at_once_are_committed_and_can_be_undone(
     backend: Backend, garden: Demo, tree: Oracle, allow: AllowPolicy

@@ -69,12 +69,12 @@ def test_kill_at_any_file_operation_leaves_old_or_new_environment(
     assert env.digest() == trees[1]
 
 
-@pytest.mark.parametrize("every", [11, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.slow
 def test_kill_while_a_prepared_plan_is_made_or_applied_leaves_old_or_new_environment(
-    tmp_path: Path, trees: tuple[str, str], every: int
+    tmp_path: Path, trees: tuple[str, str]
 ) -> None:
     env = TinyEnvironment.create(tmp_path / "env")
-    for number in count(1, every):
+    for number in count(1):
         env = TinyEnvironment.create(tmp_path / "env")
         if not run_and_kill(env.prepare_and_upgrade, f"operation#{number}"):
             break
@@ -97,16 +97,14 @@ def create_with_a_shared_file(prefix: Path) -> TinyEnvironment:
     return env
 
 
-@pytest.mark.parametrize("every", [7, pytest.param(1, marks=pytest.mark.slow)])
-def test_kill_while_a_shared_file_is_put_back_leaves_old_or_new_environment(
-    tmp_path: Path, every: int
-) -> None:
+@pytest.mark.slow
+def test_kill_while_a_shared_file_is_put_back_leaves_old_or_new_environment(tmp_path: Path) -> None:
     env = create_with_a_shared_file(tmp_path / "env")
     old = env.digest()
     env.upgrade()
     new = env.digest()
     assert (env.prefix / "lib/pea/gone.py").read_text() == "only in the old one\n"
-    for number in count(1, every):
+    for number in count(1):
         env = create_with_a_shared_file(tmp_path / "env")
         if not run_and_kill(env.upgrade, f"operation#{number}"):
             break
@@ -142,25 +140,21 @@ def test_kill_at_any_operation_of_recovery_still_rolls_back(
     assert number > 30
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", ROLLBACK_POINTS)
-@pytest.mark.parametrize(
-    "thirds",
-    [ROLLBACK_POINTS[:1], pytest.param(ROLLBACK_POINTS[1:], marks=pytest.mark.slow)],
-    ids=["one", "the rest"],
-)
 def test_three_kills_at_records_during_recovery_still_roll_back(
     interrupted: Callable[[], TinyEnvironment],
     trees: tuple[str, str],
     first: str,
-    thirds: list[str],
 ) -> None:
-    for second, third in product(ROLLBACK_POINTS, thirds):
+    for second, third in product(ROLLBACK_POINTS, repeat=2):
         env = interrupted()
         kills = [run_and_kill(env.recover, point) for point in (first, second, third)]
         assert kills[0]
         assert recover_twice(env) == trees[0], (first, second, third)
 
 
+@pytest.mark.slow
 def test_three_kills_at_random_during_recovery_still_roll_back(
     interrupted: Callable[[], TinyEnvironment], trees: tuple[str, str]
 ) -> None:

@@ -124,7 +124,7 @@ MUTATIONS = {
         code=", outside=paths.outside",
         instead="",
         test="faults/test_project_kills.py"
-        "::test_kill_at_any_file_operation_leaves_all_old_or_all_new[9]",
+        "::test_kill_at_any_file_operation_leaves_all_old_or_all_new",
     ),
     "an edit of a project's file is rolled back": Mutation(
         file="backends/store/restore.py",

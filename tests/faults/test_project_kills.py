@@ -94,13 +94,13 @@ def test_undo_without_its_save_point_gives_back_the_old_files(tmp_path: Path) ->
     assert project.state()[1] == OLD
 
 
-@pytest.mark.parametrize("every", [9, pytest.param(1, marks=pytest.mark.slow)])
-def test_kill_at_any_file_operation_leaves_all_old_or_all_new(tmp_path: Path, every: int) -> None:
+@pytest.mark.slow
+def test_kill_at_any_file_operation_leaves_all_old_or_all_new(tmp_path: Path) -> None:
     project = Project(tmp_path / "plot")
     states = [project.state()]
     project.upgrade()
     states.append(project.state())
-    for number in count(1, every):
+    for number in count(1):
         project = Project(tmp_path / "plot")
         if not run_and_kill(project.upgrade, f"operation#{number}"):
             break
@@ -109,13 +109,11 @@ def test_kill_at_any_file_operation_leaves_all_old_or_all_new(tmp_path: Path, ev
     assert project.state() == states[1]
 
 
-@pytest.mark.parametrize("every", [13, pytest.param(1, marks=pytest.mark.slow)])
-def test_kill_at_any_file_operation_of_an_undo_leaves_all_old_or_all_new(
-    tmp_path: Path, every: int
-) -> None:
+@pytest.mark.slow
+def test_kill_at_any_file_operation_of_an_undo_leaves_all_old_or_all_new(tmp_path: Path) -> None:
     project = Project(tmp_path / "plot")
     old = project.state()
-    for number in count(1, every):
+    for number in count(1):
         project = Project(tmp_path / "plot")
         project.upgrade()
         new = project.state()
