@@ -35,6 +35,7 @@ def lantern(version: str, record: Callable[[str], str] | None) -> MalformedWheel
     return MalformedWheel(name="lantern", version=version, files=files, record=record)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("record", [as_hex, from_here, without_hashes])
 def test_unusual_record_is_installed_and_undone(
     garden: Demo, service: PackageService, tree: Oracle, record: Callable[[str], str]

@@ -500,6 +500,7 @@ def test_invalid_upload_time_is_not_shown(
     assert rows_of(connect(python, server.url))[SUBJECT].released == time
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("waits")
 def test_slow_response_headers_do_not_affect_other_projects(server: Server, python: Path) -> None:
     server.plays[SUBJECT] = endless(b"H", 0.3)
@@ -608,6 +609,7 @@ def large_environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return environment(folder, build_wheels(*(f"flower-{number:03}" for number in range(200))))
 
 
+@pytest.mark.slow
 def test_healthy_projects_are_reported_before_slow_ones(
     server: Server, large_environment: Path
 ) -> None:

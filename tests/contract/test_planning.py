@@ -136,6 +136,7 @@ def test_unmet_requirements_do_not_block_other_upgrades(kit: Kit) -> None:
     assert unmet(kit) == before
 
 
+@pytest.mark.slow
 def test_met_requirement_of_a_broken_distribution_is_not_violated(kit: Kit) -> None:
     broken(kit)
     plan = plan_upgrade(kit.backend, "seedshelf")
@@ -157,6 +158,7 @@ def test_install_plan_includes_new_dependencies(kit: Kit) -> None:
     assert {c.kind for c in plan.changes} == {ChangeKind.INSTALL}
 
 
+@pytest.mark.slow
 def test_install_changes_a_dependency_only_if_allowed(kit: Kit) -> None:
     kit.publish(pea("1.0", requires=("sundrift>=1.1",)))
     assert changes_of(plan_install(kit.backend, "pea")) == [
@@ -168,6 +170,7 @@ def test_install_changes_a_dependency_only_if_allowed(kit: Kit) -> None:
     assert "sundrift" in caught.value.blockers
 
 
+@pytest.mark.slow
 def test_install_can_upgrade_an_installed_package(kit: Kit) -> None:
     assert changes_of(plan_install(kit.backend, "raintable>=2.1")) == ["raintable 2.0.0 → 2.4.0"]
     with pytest.raises(PlanImpossible) as caught:
@@ -175,6 +178,7 @@ def test_install_can_upgrade_an_installed_package(kit: Kit) -> None:
     assert caught.value.requirements == ("raintable>=3",)
 
 
+@pytest.mark.slow
 def test_several_requirements_are_one_install_plan(kit: Kit) -> None:
     kit.publish(pea("1.0", requires=("pod>=2",)), BuiltWheel(name="pod", version="2.0", files={}))
     plan = plan_install(kit.backend, ["Pea>=1", "pod", "raintable>=2.1", "Pea>=1"])

@@ -36,6 +36,7 @@ def test_uv_syncs_another_environment_from_a_lock(
     assert checked.returncode == 0, checked.stderr
 
 
+@pytest.mark.slow
 def test_pip_installs_the_requirements_with_hashes(
     service: PackageService, garden: Demo, tmp_path: Path
 ) -> None:

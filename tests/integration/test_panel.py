@@ -227,6 +227,7 @@ def test_number_of_upgrade_all_is_that_of_its_plan(panel: PackagePanel, garden: 
     assert row["label"] == "Upgrade to 2.4.0…"
 
 
+@pytest.mark.slow
 def test_offers_are_made_again_for_other_rows(panel: PackagePanel) -> None:
     click(panel.table, type="check")
     assert panel.wait(60)
@@ -601,6 +602,7 @@ def test_rolled_back_upgrade_of_everything_is_followed_by_a_plan_without_the_cul
 # --- history
 
 
+@pytest.mark.slow
 def test_history_offers_undo_and_the_log_of_each_transaction(panel: PackagePanel) -> None:
     for name in ("seedshelf", "frostcall", "harvestscale"):
         click(panel.table, type="plan", names=[name])

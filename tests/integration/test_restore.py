@@ -30,6 +30,7 @@ def lock(service: PackageService, tmp_path: Path) -> Path:
     return file
 
 
+@pytest.mark.slow
 def test_restored_environment_is_that_of_the_lock(
     service: PackageService, garden: Demo, lock: Path
 ) -> None:
@@ -56,6 +57,7 @@ def test_restored_environment_is_that_of_the_lock(
     assert service.get_package("seedshelf").version == "1.4.2"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["requirements.txt", "environment", "interpreter", "export"])
 def test_every_kind_of_source_gives_the_same_plan(
     service: PackageService, garden: Demo, lock: Path, tmp_path: Path, kind: str
@@ -75,6 +77,7 @@ def test_every_kind_of_source_gives_the_same_plan(
     assert service.plan_restore(sources[kind]).pins == ("seedshelf==1.4.1",)
 
 
+@pytest.mark.slow
 def test_requested_marks_come_from_the_lock(service: PackageService, lock: Path) -> None:
     service.uninstall_package(["bedplanner", "beanpoles", "sundrift"])
     assert list(service.drift(lock)["difference"]) == ["not installed"] * 3
@@ -186,6 +189,7 @@ def test_package_of_another_origin_is_held_back(
     assert [held_back.name for held_back in plan.held_back] == ["seedshelf"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("day", ["2026-01-31", date(2026, 1, 31)])
 def test_day_takes_the_releases_of_that_time(
     service: PackageService, published: Callable[..., None], day: date | str
@@ -283,6 +287,7 @@ def test_other_tools_install_the_lines_of_a_notebook(
     assert installed_in(python) == installed_in(garden.python)
 
 
+@pytest.mark.slow
 def test_script_block_is_read_by_uv_and_replaced_later(
     service: PackageService, garden: Demo, story: Path, tmp_path: Path
 ) -> None:

@@ -173,6 +173,7 @@ def moss_row(**keys: object) -> dict[str, object]:
     return row | {key.replace("_", "-"): value for key, value in keys.items()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("play", UNREADABLE_PAGES.values(), ids=UNREADABLE_PAGES)
 def test_page_that_cannot_be_read_holds_back_its_project_only(world: World, play: Play) -> None:
     world.serve("moss", play)
@@ -200,6 +201,7 @@ def test_many_unreadable_pages_hold_back_their_projects_only(world: World) -> No
         assert reason.startswith(f"the page of {name} on {world.server.url} cannot be used: ")
 
 
+@pytest.mark.slow
 def test_more_unreachable_pages_than_attempts_hold_back_their_projects_only(world: World) -> None:
     names = [f"moss{number}" for number in range(24)]
     for name in names:
@@ -210,6 +212,7 @@ def test_more_unreachable_pages_than_attempts_hold_back_their_projects_only(worl
     assert set(reasons(plan)) == set(names)
 
 
+@pytest.mark.slow
 def test_index_that_goes_down_before_the_resolution_is_named(world: World) -> None:
     def once(request: Request) -> None:
         if request.nth:

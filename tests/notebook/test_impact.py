@@ -200,6 +200,7 @@ service.impact(plan, sys.argv[3], report=wait)
 """
 
 
+@pytest.mark.slow
 def test_downloads_of_a_killed_process_are_removed_by_the_next_run(
     beds: PackageService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -270,6 +271,7 @@ def test_impact_outside_a_kernel_requires_a_notebook() -> None:
         notebook_code.executed_cells()
 
 
+@pytest.mark.slow
 def test_impact_in_a_kernel_uses_run_cells_and_their_warnings(
     beds: PackageService, tmp_path: Path
 ) -> None:

@@ -235,6 +235,7 @@ async def test_updates_advisories_and_restart_are_read(
     assert (await packages_restart(kernel="garden", plan=planned["plan"]))["rows"] == []
 
 
+@pytest.mark.slow
 async def test_impact_and_rehearsal_of_a_notebook(
     default_garden: Demo, questions: Questions, jp_root_dir: Any
 ) -> None:

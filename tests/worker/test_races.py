@@ -115,6 +115,7 @@ def _race(garden: Demo, backend: Backend, tree: Oracle, tmp_path: Path, times: i
     assert {entry.outcome for entry in backend.journal.transactions()} <= UNCHANGED_OUTCOMES
 
 
+@pytest.mark.slow
 def test_one_of_two_simultaneous_transactions_proceeds(
     garden: Demo, backend: Backend, tree: Oracle, tmp_path: Path
 ) -> None:
@@ -145,6 +146,7 @@ def test_second_transaction_is_refused_within_200_milliseconds(
     assert min(durations) < 0.2
 
 
+@pytest.mark.slow
 def test_lock_of_a_killed_process_is_released(
     garden: Demo, backend: Backend, tmp_path: Path, wait_until_idle: Callable[[], None]
 ) -> None:
