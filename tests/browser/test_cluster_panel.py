@@ -63,7 +63,7 @@ def test_cluster_is_upgraded_by_click(
     expect(panel.get_by_role("button", name="Apply")).to_be_disabled()
     check("environments")
     panel.get_by_label("Upgrade").fill("pea")
-    panel.get_by_role("button", name="Plan upgrade").click()
+    panel.get_by_role("button", name="Upgrade…").click()
     expect(panel.get_by_role("row").filter(has_text="planned")).to_have_count(2)
     check("plan")
     panel.get_by_role("button", name="Apply").click()

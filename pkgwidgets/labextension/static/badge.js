@@ -27,13 +27,20 @@ export const badgeText = (count) => (count === 1 ? "1 update" : count > 1 ? `${c
  */
 export async function countUpdates(place, ask = fetch) {
   if (!place.kernelId && !place.kernelspec) return 0; // the server would answer for its own environment
+  const { updates = [] } = await answer(place, "packages/updates", { cached: "true" }, ask);
+  return updates.filter((row) => row.update_available).length;
+}
+
+/** Returns whether the server has open questions to the user; false if it does not answer. */
+export const hasQuestions = async (place, ask = fetch) => ((await answer(place, "views/questions", {}, ask)).questions ?? []).length > 0;
+
+async function answer(place, path, query, ask) {
   /** @type {Record<string, string>} */
   const headers = place.token ? { Authorization: `token ${place.token}` } : {};
   try {
-    const response = await ask(routeUrl(place, "packages/updates", { cached: "true" }), { headers, credentials: "same-origin" });
-    const { updates = [] } = response.ok ? await response.json() : {};
-    return updates.filter((row) => row.update_available).length;
+    const response = await ask(routeUrl(place, path, query), { headers, credentials: "same-origin" });
+    return response.ok ? await response.json() : {};
   } catch {
-    return 0; // a badge is no place for an error
+    return {}; // a page that opens is no place for an error
   }
 }

@@ -1,7 +1,7 @@
 // @ts-check
 // The extension: a command in the toolbar, the palette and the Kernel menu, and a side bar. What it shows is loaded when it is opened.
 
-import { badgeText, countUpdates } from "./badge.js";
+import { badgeText, countUpdates, hasQuestions } from "./badge.js";
 import { keepLocks } from "./lock_watcher.js";
 import { loadShared } from "./shared.js";
 
@@ -76,7 +76,11 @@ function listenForQuestions({ serviceManager, restored }, scope) {
     if (event.schema_id === QUESTION) (await load()).onEvent(event);
   });
   // A question may have been open before this page was.
-  restored?.then(load).then(({ showOpen }) => showOpen()).catch(() => {});
+  const showEarlier = async () => {
+    await restored;
+    if (await hasQuestions(serviceManager.serverSettings)) (await load()).showOpen();
+  };
+  showEarlier().catch(() => {});
 }
 
 function activate({ app, tracker, palette, restorer, icon, lumino, scope, registry }) {
