@@ -67,7 +67,7 @@ NEED_EXAMPLE = [
 """Errors are raised, not returned: only their root has an example."""
 
 
-_REHEARSAL = re.compile(r"\b(?:rehears\w*|plan_surviving|notebooks=)")
+_SLOW = re.compile(r"\b(?:rehears\w*|plan_surviving|notebooks=|distributed)")
 
 
 def named(documented: list[tuple[str, Any]]) -> list[Any]:
@@ -75,15 +75,15 @@ def named(documented: list[tuple[str, Any]]) -> list[Any]:
 
 
 def with_marks(documented: list[tuple[str, Any]]) -> list[Any]:
-    """Mark examples that rehearse as slow: they start several kernels."""
+    """Mark examples as slow that rehearse or need a cluster: they start several processes."""
     return [
-        pytest.param(value, id=name, marks=[pytest.mark.slow] if rehearses(value) else [])
+        pytest.param(value, id=name, marks=[pytest.mark.slow] if is_slow(value) else [])
         for name, value in documented
     ]
 
 
-def rehearses(documented: Any) -> bool:
-    return any(_REHEARSAL.search(example.source) for example in examples_of(documented))
+def is_slow(documented: Any) -> bool:
+    return any(_SLOW.search(example.source) for example in examples_of(documented))
 
 
 @pytest.mark.parametrize("documented", named(NEED_DOCSTRING))
