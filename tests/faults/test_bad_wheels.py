@@ -250,6 +250,7 @@ def stage_of_failure(backend: Backend, known: int) -> str:
     return WHILE_VERIFYING if "INTENT" in backend.journal.steps(done[-1].id) else WHILE_CHECKING
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("wheel", "where", "message"), BAD.values(), ids=BAD)
 def test_bad_upgrade_is_explained_and_leaves_the_environment_unchanged(
     backend_with_dependents: Backend,
