@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 
 from pkgwidgets.connect import connect
 from pkgwidgets.core.errors import TransactionError
@@ -20,13 +23,28 @@ Write = Callable[[str], None]
 
 def run_demo(write: Write = print) -> None:
     """List, check, plan, upgrade, roll back a failure, undo; write the result of each."""
-    with start() as demo:
+    with start() as demo, _cache_in(demo.folder / "cache"):
         backend = connect(demo.python, demo.index_url)
         _show_packages(backend, write)
         _show_updates(backend, write)
         _show_upgrade(backend, write)
         _show_failure(backend, write)
         _show_undo(backend, write)
+
+
+@contextmanager
+def _cache_in(folder: Path) -> Iterator[None]:
+    """Keep what is cached in a folder, and not in the user's home, which the demo leaves alone."""
+    name = "XDG_CACHE_HOME"
+    before = os.environ.get(name)
+    os.environ[name] = str(folder)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
 
 
 def _show_packages(backend: Backend, write: Write) -> None:
