@@ -17,6 +17,7 @@ from pkgwidgets.core.interfaces import no_report
 from pkgwidgets.core.packages import PackageInfo
 from pkgwidgets.core.text import count_noun
 from pkgwidgets.notebook.service import PackageService
+from pkgwidgets.presentation.copy_payload import mark_fields
 from pkgwidgets.presentation.list_header import (
     common_error,
     environment_text,
@@ -24,7 +25,7 @@ from pkgwidgets.presentation.list_header import (
     recovery_notice,
 )
 
-from .background import BackgroundJob
+from .background import BackgroundJob, run_safely
 from .package_table import Message, PackageTable
 from .safety_marks import SafetyMarks
 
@@ -93,13 +94,9 @@ class ListController:
 
         def work() -> None:
             self._service.dismiss_note(name)
-            known = {info.id: info for info in self.infos}
-            project = canonicalize_name(name)
-            row = replace(known[project], failed_change="")
-            self._set_infos(tuple({**known, project: row}.values()))
-            self._show_result()
+            self.refresh()  # a check that runs has read the note before
 
-        self._start(work)
+        run_safely(work, self._fail)  # at once: a check that runs would refuse it as its job
 
     def hold(self, name: str, versions: str, reason: str = "", until: str = "") -> None:
         """Hold a package, and show what that changes; `until` is a day in ISO 8601, or ""."""
@@ -115,10 +112,10 @@ class ListController:
         def work() -> None:
             copy = self._service.values.this_copy()
             if copy is not None:
-                self._service.keep_environment(copy.name)
-            self._show_result()
+                kept = self._service.keep_environment(copy.name)
+                self.table.update_header(copy=mark_fields(kept))
 
-        self._start(work)
+        run_safely(work, self._fail)
 
     def _change_holds(self, change: Callable[[], bool]) -> None:
         def work() -> None:

@@ -97,7 +97,8 @@ class PackageTable(anywidget.AnyWidget):
 
     def update_header(self, **fields: Any) -> None:
         """Change some fields of the header."""
-        self.header = {**self.header, **fields}
+        with self._send_lock:  # a click may come while a check reports its progress
+            self.header = {**self.header, **fields}
 
     def _set_infos(self, infos: dict[str, PackageInfo]) -> None:
         """Store the rows, also in the traits: a reload or a second view reads them there."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -9,6 +11,7 @@ from typing import Any
 import pytest
 
 from pkgwidgets import PackagePanel, PackageService
+from pkgwidgets.core.errors import StageFailed
 from pkgwidgets.demo import Demo
 
 pytestmark = pytest.mark.filterwarnings("ignore:Deprecated in traitlets")  # old ipywidgets
@@ -50,6 +53,50 @@ def row(panel: PackagePanel, name: str) -> dict[str, Any]:
 def check(panel: PackagePanel) -> None:
     click(panel.table, type="check")
     assert panel.wait(60)
+
+
+def test_clicks_that_note_something_count_while_a_check_runs(
+    panel: PackagePanel,
+    service: PackageService,
+    garden: Demo,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with contextlib.suppress(StageFailed):
+        service.upgrade_package("harvestscale")
+    copy = service.copy_environment("env-1")
+    own = PackagePanel(PackageService(copy.python, index_url=garden.index_url), check_updates=False)
+    assert service.get_package("harvestscale").failed_change
+    assert not own.table.header["copy"]["kept"]
+    for shown in (panel, own):
+        started, gate = hold_checks(shown.service, monkeypatch)
+        click(shown.table, type="check")
+        assert started.wait(30)
+        click(shown.table, type="keep")
+        click(shown.table, type="dismiss", names=["harvestscale"])
+        gate.set()
+        assert shown.wait(60)
+    assert own.table.header["copy"]["kept"]
+    assert service.keep_environment("env-1").kept
+    assert not row(panel, "harvestscale").get("failed")
+    assert panel.table.header["busy"] == own.table.header["busy"] == ""
+    own.close()
+
+
+def hold_checks(
+    service: PackageService, monkeypatch: pytest.MonkeyPatch
+) -> tuple[threading.Event, threading.Event]:
+    """Make checks wait; return what is set when one begins, and what lets it go on."""
+    started, gate = threading.Event(), threading.Event()
+    updates = service.values.updates
+
+    def slow(*args: Any, **options: Any) -> Any:
+        answer = updates(*args, **options)
+        started.set()
+        assert gate.wait(30)
+        return answer
+
+    monkeypatch.setattr(service.values, "updates", slow)
+    return started, gate
 
 
 def test_check_marks_the_rows_that_have_advisories(panel: PackagePanel) -> None:
