@@ -8,9 +8,11 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
+from held_transactions import eventually
 from server.server_process import TOKEN, ServerProcess, start_server
 
 from pkgwidgets.demo import Demo
@@ -75,17 +77,11 @@ def test_reference_curl_commands_work(server: ServerProcess, garden: Demo) -> No
     [block] = examples_in("sh")
     garden.index.withdraw("harvestscale", "3.3.0")
     lines = [line.partition("  #")[0].strip() for line in block.strip().splitlines()]
-    assert len(lines) == 14
-    script = (
-        "shopt -s expand_aliases\n" + lines[0] + "\n" + "".join(f"{x}; echo\n" for x in lines[1:])
-    )
-    done = subprocess.run(
-        ["bash", "-euc", script], env=server.variables, check=True, capture_output=True, text=True
-    )
-    answers = [json.loads(line) for line in done.stdout.strip().splitlines()]
-    assert [answer["success"] for answer in answers] == [True] * 13, done.stdout
+    assert len(lines) == 16
+    answers = run_curls(server, lines[0], *lines[1:-1])
+    assert [answer["success"] for answer in answers] == [True] * 14, answers
     installed, one, updates, plan, upgraded, everything, new, uninstalled, *others = answers
-    listed, held, unheld, history, lock = others
+    listed, held, unheld, history, lock, copying = others
     assert len(installed["packages"]) == 11
     assert one["package"]["latest_version"] == "3.1.0"
     assert "raintable" in {result["id"] for result in updates["updates"]}
@@ -99,6 +95,17 @@ def test_reference_curl_commands_work(server: ServerProcess, garden: Demo) -> No
     assert unheld["transaction"]["holds"] != []
     assert len(history["transactions"]) == 6
     assert "allotboard==1.67.0 \\" in lock["export"]["text"].splitlines()
+    look = lines[-1].replace("/ID", f"/{copying['operation']['id']}")
+    eventually(lambda: run_curls(server, lines[0], look)[0]["operation"]["state"] == "done")
+
+
+def run_curls(server: ServerProcess, alias: str, *lines: str) -> list[dict[str, Any]]:
+    """Run lines of the shell, and return the body of each answer."""
+    script = "\n".join(["shopt -s expand_aliases", alias, *(f"{line}; echo" for line in lines)])
+    done = subprocess.run(
+        ["bash", "-euc", script], env=server.variables, check=True, capture_output=True, text=True
+    )
+    return [json.loads(line) for line in done.stdout.strip().splitlines()]
 
 
 def test_reference_job_and_follow_example_works(server: ServerProcess, garden: Demo) -> None:
