@@ -77,6 +77,7 @@ _LATE = (
     "installer.uv_project",
     "processes.kernel_processes",
     "processes.process_info",
+    "processes.programs",
     "processes.running_kernels",
     "sandbox.import_check",
     "sandbox.preparations",

@@ -13,6 +13,7 @@ from pkgwidgets.core.errors import (
     AdvisoriesUnavailable,
     Cancelled,
     CopyFailed,
+    CopyInUse,
     DiskFailed,
     EnvironmentBusy,
     EnvironmentRefused,
@@ -48,6 +49,11 @@ EXAMPLES: list[tuple[PkgwidgetsError, str, Hint]] = [
         CopyFailed("spring", ("seedshelf 1.4.1 is not installed", "no.")),
         "The copy spring was not made: seedshelf 1.4.1 is not installed; no.",
         Hint.UNCHANGED,
+    ),
+    (
+        CopyInUse("spring", ("plot.ipynb (process 42)",)),
+        "The copy spring was not removed, because plot.ipynb (process 42) runs in it.",
+        Hint.END_PROGRAMS,
     ),
     (
         LockUnreadable("pylock.toml", "it has no lock-version"),

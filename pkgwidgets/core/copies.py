@@ -132,6 +132,22 @@ class EnvironmentCopy:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class RunningProgram:
+    """A process of this user that runs in a copy, such as a kernel.
+
+    `name` is that of its notebook, else that of its program. `connection_file` is "" for what is
+    no kernel.
+    """
+
+    process: int
+    name: str
+    connection_file: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.name} (process {self.process})"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class BuiltCopy:
     """What a new copy holds: versions, the errors of imports, and packages with other files."""
 
@@ -179,6 +195,9 @@ class EnvironmentCopies(Protocol):
 
     def complete(self, plan: CopyPlan, notes: Sequence[str]) -> EnvironmentCopy:
         """Offer what was built, durably, with its kernel."""
+
+    def running_in(self, name: str) -> Sequence[RunningProgram]:
+        """Return what runs in a copy, as far as this user may see it; not this process."""
 
     def keep(self, name: str) -> None:
         """Note durably that a complete copy is to stay. Needs the lock."""
@@ -228,6 +247,10 @@ class NoCopies:
     def complete(self, plan: CopyPlan, notes: Sequence[str]) -> EnvironmentCopy:
         """Raise `DiskFailed`."""
         raise DiskFailed("", str(plan.folder), "copies cannot be made here")
+
+    def running_in(self, name: str) -> Sequence[RunningProgram]:
+        """Return nothing."""
+        return ()
 
     def keep(self, name: str) -> None:
         """Keep nothing."""

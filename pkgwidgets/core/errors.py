@@ -11,7 +11,7 @@ PkgwidgetsError
 ├─ InstallerUnavailable  ├─ PlanImpossible        ├─ StillNeeded
 ├─ ResolutionFailed      ├─ NotebookUntried       ├─ PolicyUnreadable
 ├─ NoAdvisorySource      ├─ SourceNotAgreed       ├─ AdvisoriesUnavailable
-├─ LockUnreadable        ├─ CopyFailed
+├─ LockUnreadable        ├─ CopyFailed           ├─ CopyInUse
 └─ TransactionError
    ├─ StalePlan          ├─ StageFailed           ├─ InstallFailed
    ├─ VerificationFailed ├─ Cancelled             ├─ RollbackFailed
@@ -523,6 +523,26 @@ class CopyFailed(PkgwidgetsError):
         """List the problems."""
         problems = "; ".join(problem.rstrip(".") for problem in self.problems)
         return f"The copy {self.name} was not made: {problems}."
+
+
+@dataclass(eq=False)
+class CopyInUse(PkgwidgetsError):
+    """The copy of an environment was not removed, because programs run in it.
+
+    `programs` has a text for each one, such as `plot.ipynb (process 4211)`.
+    """
+
+    name: str
+    programs: tuple[str, ...]
+    code: ClassVar[str] = "copy-in-use"
+    http_status: ClassVar[int] = 409
+    default_advice: ClassVar[Hint | None] = Hint.END_PROGRAMS
+
+    def sentence(self) -> str:
+        """Name the programs."""
+        verb = "runs" if len(self.programs) == 1 else "run"
+        users = join_names(self.programs)
+        return f"The copy {self.name} was not removed, because {users} {verb} in it."
 
 
 @dataclass(eq=False)

@@ -90,6 +90,10 @@ class Hint(StrEnum):
     )
     AGREE_TO_SOURCE = 'Nothing was sent. If you agree, call `use_advisories("{source}")`.'
     CHECK_SOURCE = "Try again later, or check the source of the advisories."
+    END_PROGRAMS = (
+        "Nothing was changed. Choose another kernel for these notebooks, end the other programs, "
+        "and try again."
+    )
     WAIT = "Your change was not started. Wait until the other one has finished, then try again."
     FIX_AND_RETRY = "Nothing was changed. Fix this problem, then try again."
     INSTALL_UV = "Install uv in the environment of pkgwidgets: `pip install --upgrade uv`."

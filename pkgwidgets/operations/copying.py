@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,11 +17,19 @@ from pkgwidgets.core.copies import (
     KERNEL_PREFIX,
     CopiedPackage,
     CopyPlan,
+    EnvironmentCopies,
     EnvironmentCopy,
+    RunningProgram,
     checked_copy_name,
 )
 from pkgwidgets.core.environment import Distribution, Interpreter, Unreadable
-from pkgwidgets.core.errors import CopyFailed, InvalidRequest, PackageNotFound, PkgwidgetsError
+from pkgwidgets.core.errors import (
+    CopyFailed,
+    CopyInUse,
+    InvalidRequest,
+    PackageNotFound,
+    PkgwidgetsError,
+)
 from pkgwidgets.core.index_query import IndexQuery
 from pkgwidgets.core.interfaces import Backend, Report, is_untried, no_report
 from pkgwidgets.core.names import checked_names
@@ -30,6 +39,7 @@ from pkgwidgets.core.text import shorten_names
 _IPYKERNEL = NormalizedName("ipykernel")
 _HOLDER = "another copy that is made or removed"
 _MAX_STEM_CHARACTERS = 40
+_POLL_SECONDS = 0.1
 _NO_KERNEL = "Jupyter will offer no kernel for it, because ipykernel is not copied"
 _NO_JUPYTER = "Jupyter will offer no kernel for it, because Jupyter is not installed here"
 
@@ -85,10 +95,12 @@ def list_copies(backend: Backend) -> tuple[EnvironmentCopy, ...]:
     return tuple(backend.copies.listed())
 
 
-def remove_copy(backend: Backend, name: str) -> EnvironmentCopy:
+def remove_copy(backend: Backend, name: str, *, patience_seconds: float = 0.0) -> EnvironmentCopy:
     """Remove a copy and its kernel; return what it was.
 
-    Raises `InvalidRequest` if there is none of this name, or if this is the environment itself.
+    Wait up to `patience_seconds` for programs that run in it and are about to end. Raises
+    `InvalidRequest` if there is none of this name, or if this is the environment itself, and
+    `CopyInUse` if a program runs in it.
     """
     checked_copy_name(name)
     copies = backend.copies
@@ -98,8 +110,20 @@ def remove_copy(backend: Backend, name: str) -> EnvironmentCopy:
         if backend.environment.interpreter.prefix.resolve() == found.folder.resolve():
             reason = "it is the environment in use: remove it from another one"
             raise InvalidRequest("name of a copy", name, reason)
+        _check_unused(copies, name, patience_seconds)
         copies.remove(name)
     return found
+
+
+def running_in_copy(
+    backend: Backend, name: str
+) -> tuple[EnvironmentCopy, tuple[RunningProgram, ...]]:
+    """Return a copy, and the programs that run in it, by process id.
+
+    Raises `InvalidRequest` if there is none of this name.
+    """
+    checked_copy_name(name)
+    return _listed(backend, name), tuple(backend.copies.running_in(name))
 
 
 def find_own_copy(backend: Backend) -> EnvironmentCopy | None:
@@ -127,6 +151,15 @@ def suggest_name(backend: Backend) -> str:
     stem = "-".join(words)[:_MAX_STEM_CHARACTERS].strip("-") or "mine"
     names = (f"{stem}-{number}" for number in itertools.count(1))
     return next(name for name in names if _taken_reason(backend, name) is None)
+
+
+def _check_unused(copies: EnvironmentCopies, name: str, patience_seconds: float) -> None:
+    """Raise `CopyInUse` if programs still run in a copy after some seconds."""
+    deadline = time.monotonic() + patience_seconds
+    while programs := copies.running_in(name):
+        if time.monotonic() >= deadline:
+            raise CopyInUse(name, tuple(map(str, programs)))
+        time.sleep(_POLL_SECONDS)
 
 
 def _listed(backend: Backend, name: str) -> EnvironmentCopy:

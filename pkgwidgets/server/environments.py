@@ -112,6 +112,17 @@ class Environments:
                 kernels.append(self._describe_kernel(kernel_id, paths.get(kernel_id)))
         return kernels
 
+    async def notebooks(self) -> dict[str, tuple[str, ...]]:
+        """Return the paths of the notebooks of each session's kernel, by the kernel's id.
+
+        Several notebooks can share a kernel.
+        """
+        paths: dict[str, tuple[str, ...]] = {}
+        for session in await ensure_async(self._session_manager.list_sessions()):
+            kernel = session["kernel"]["id"]
+            paths[kernel] = (*paths.get(kernel, ()), session["path"])
+        return paths
+
     async def all(self) -> Sequence[Backend]:
         """Return the backends of all kernel specifications that start Python."""
         backends: dict[Path, Backend] = {}

@@ -232,6 +232,9 @@ def _copy_paths() -> dict[str, Any]:
     required_body = {**_request_body({**body, "required": ["name"]}), "required": True}
     listed = success(environments=array_of("EnvironmentCopy"))
     removed = success(environment=ref("EnvironmentCopy"))
+    program = required_object(process={"type": "integer"}, name=TEXT, kernel=TEXT, notebooks=TEXTS)
+    running: Schema = {"type": "array", "items": program}
+    used = success(environment=ref("EnvironmentCopy"), running=running)
     accepted = _response(COPY_ACCEPTED, success(operation=ref("Operation")))
     post["responses"]["202"] = _with_location(accepted, "operation")
     return {
@@ -239,7 +242,10 @@ def _copy_paths() -> dict[str, Any]:
             "get": _operation("getEnvironments", listed),
             "post": {**post, "requestBody": required_body},
         },
-        "environments/{name}": {"delete": _operation("removeEnvironment", removed, name)},
+        "environments/{name}": {
+            "get": _operation("getEnvironment", used, name),
+            "delete": _operation("removeEnvironment", removed, name),
+        },
         "operations/{id}": _operation_path(),
     }
 

@@ -182,6 +182,14 @@ ROUTES = {
         details="They belong to the user that runs the server.",
         answer="The copies, by name.",
     ),
+    "getEnvironment": RouteText(
+        summary="Get a copy of an environment, and what runs in it",
+        details=(
+            "`running` has the programs of this user, with their process ids. For a kernel of "
+            "this server, `kernel` is its id and `notebooks` are the paths of its notebooks."
+        ),
+        answer="The copy and the programs.",
+    ),
     "copyEnvironment": RouteText(
         summary="Copy the environment for this user",
         details=(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -97,8 +98,15 @@ def test_copy_is_made_used_and_thrown_away(
 
     folder = tmp_path / "own" / "pkgwidgets" / "environments" / "env-1"
     assert folder.is_dir()
-    notebook.button("Throw it away…").click()
     question = notebook.panel.get_by_role("group", name="Throw the copy away?", exact=True)
+    command = [str(folder / "bin" / "python"), "-c", "input()", "sow.py"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as other:
+        notebook.button("Throw it away…").click()
+        expect(question).to_contain_text(f"because sow.py (process {other.pid}) runs in it, too")
+        expect(notebook.button("Throw it away")).to_be_hidden()
+        notebook.button("Cancel").click()
+    assert notebook.page.evaluate(_KERNEL_NAME) == "pkgwidgets-env-1"
+    notebook.button("Throw it away…").click()
     expect(question).to_contain_text(f"goes back to the kernel {first_kernel}")
     notebook.button("Throw it away").click()
     notebook.page.wait_for_function(f"({_KERNEL_NAME})() === {json.dumps(first_kernel)}")

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fakes import Oracle
@@ -14,14 +16,17 @@ from lock_files import installed_in
 
 from pkgwidgets import (
     CopyFailed,
+    CopyInUse,
     EnvironmentRefused,
     InvalidRequest,
     PackageNotFound,
     PackageService,
 )
+from pkgwidgets.connect import connect
 from pkgwidgets.core.copies import known_kernel_name
 from pkgwidgets.demo import Demo
 from pkgwidgets.demo.wheel_builder import BuiltWheel
+from pkgwidgets.operations import copying
 
 KERNEL = BuiltWheel(name="ipykernel", version="6.0", files={"ipykernel.py": ""})
 
@@ -84,6 +89,51 @@ def test_only_some_packages_are_copied_with_what_they_require(service: PackageSe
     assert "bedplanner" in names
     assert len(names) < 11
     assert {name for name in ("beanpoles",) if name in str(required)} <= names
+
+
+WAITS = "import os, sys; print(os.fork(), flush=True); sys.stdin.read()"
+"""A program with a child; both wait until their input ends."""
+
+
+@contextmanager
+def running(*command: str | Path, **options: Any) -> Iterator[int]:
+    """Run a program that prints a line and waits; yield its process id."""
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, **options
+    ) as child:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        child.stdout.readline()
+        yield child.pid
+
+
+def test_copy_in_which_programs_run_is_not_removed(service: PackageService) -> None:
+    copy = service.copy_environment("spring", only="seedshelf")
+    notebook = {**os.environ, "JPY_SESSION_NAME": "beds/plot.ipynb"}
+    relative = "../spring/bin/python"
+    path = {**os.environ, "PATH": f"{copy.python.parent}:{os.environ['PATH']}"}
+    with (
+        running(copy.python, "-c", WAITS, "kernel-1.json", env=notebook) as kernel,
+        running(relative, "-c", WAITS, "sow.py", cwd=copy.folder) as script,
+        running("sh", "-c", f"exec python -c '{WAITS}'", env=path) as program,
+        pytest.raises(CopyInUse) as refused,
+    ):
+        service.remove_environment("spring")
+    names = {f"plot.ipynb (process {kernel})", f"sow.py (process {script})"}
+    assert {*refused.value.programs} == names | {f"python (process {program})"}
+    assert "run in it" in str(refused.value)
+    assert len(service.values.environments()) == 1
+    service.remove_environment("spring")
+    assert left_files() == []
+
+
+def test_copy_is_removed_once_its_programs_have_ended(service: PackageService) -> None:
+    copy = service.copy_environment("spring", only="seedshelf")
+    backend = connect(copy.source / "bin" / "python")
+    ends = "import time; print(1, flush=True); time.sleep(0.5)"
+    with running(copy.python, "-c", ends):
+        copying.remove_copy(backend, "spring", patience_seconds=60)
+    assert left_files() == []
 
 
 HOE = BuiltWheel(

@@ -6,10 +6,10 @@ import { test } from "node:test";
 
 import { isSameLock, keepLock, renewLock, withKeeping, withLock } from "../../pkgwidgets/labextension/static/lock_keeper.js";
 import { isLockKept, keepLocks } from "../../pkgwidgets/labextension/static/lock_watcher.js";
-import { canSwitchKernel, kernelNameOf, removeCopy, switchKernel } from "../../pkgwidgets/widgets/static/jupyter_page.js";
+import { canSwitchKernel, kernelNameOf, othersIn, removeCopy, switchKernel } from "../../pkgwidgets/widgets/static/jupyter_page.js";
 import { copySide } from "../../pkgwidgets/widgets/static/rest/copy_side.js";
 import { Refusal } from "../../pkgwidgets/widgets/static/rest/server.js";
-import { leaveText, makeCopyMark, wayBack } from "../../pkgwidgets/widgets/static/table/copy_mark.js";
+import { leaveText, makeCopyMark, usedText, wayBack } from "../../pkgwidgets/widgets/static/table/copy_mark.js";
 import { createViewModel } from "../../pkgwidgets/widgets/static/view_model.js";
 
 const turns = async (count = 20) => {
@@ -163,6 +163,51 @@ test("a copy is removed by way of another kernel, and a refusal has its reason",
   await removeCopy(model, "spring", "a b");
   assert.deepEqual(asked, [["DELETE", "/hub/pkgwidgets/environments/spring?kernelspec=a%20b", "token secret"]]);
   await assert.rejects(removeCopy(model, "spring", "x"), /It is in use\./);
+});
+
+// A page whose notebook has the kernel K, and a server that answers what runs in the copy; `asked` has the requests.
+function placeInCopy(running) {
+  const asked = [];
+  const fetch = async (url, { method }) => {
+    asked.push(method);
+    return new Response(JSON.stringify({ running }));
+  };
+  const session = { session: { path: "a.ipynb", kernel: { id: "K" } }, specsManager: { specs: { default: "python3" } }, changeKernel: async () => asked.push("switch") };
+  globalThis.location = { href: "http://server/lab" };
+  globalThis.document.cookie = "";
+  return { asked, model: { get() {}, send() {}, session, place: { baseUrl: "http://server/", fetch } } };
+}
+
+const OWN = { process: 1, name: "a.ipynb", kernel: "K", notebooks: ["a.ipynb"] };
+
+test("other notebooks and programs in a copy are named, this one is not", async () => {
+  const others = [{ ...OWN, notebooks: ["a.ipynb", "shares.ipynb"] }, { process: 2, name: "b.ipynb", kernel: "L", notebooks: ["beds/b.ipynb"] }, { process: 3, name: "train.py", kernel: "", notebooks: [] }];
+  assert.deepEqual(await othersIn(placeInCopy(others).model, "spring", "lab"), ["shares.ipynb", "beds/b.ipynb", "train.py (process 3)"]);
+  for (const own of [OWN, { ...OWN, notebooks: [] }]) assert.deepEqual(await othersIn(placeInCopy([own]).model, "spring", "lab"), []);
+  assert.equal(usedText([]), "");
+  assert.match(usedText(["b.ipynb"]), /because b\.ipynb runs in it, too/);
+  assert.match(usedText(["b.ipynb", "c.ipynb"]), /because b\.ipynb and c\.ipynb run in it, too/);
+});
+
+test("a copy is not thrown away while another notebook runs in it, and this one keeps its kernel", async () => {
+  const { asked, model } = placeInCopy([OWN, { ...OWN, kernel: "L", notebooks: ["b.ipynb"] }]);
+  const { node, show } = makeCopyMark(model);
+  show({ copy: SPRING });
+  await buttonOf(node, "Throw it away…").onclick();
+  assert.equal(buttonOf(node, "Throw it away").hidden, true);
+  assert.match(node.textContent, /The copy stays, because b\.ipynb runs in it, too/);
+  assert.deepEqual(asked, ["GET"]);
+});
+
+test("a copy that only this notebook uses is thrown away after the question", async () => {
+  const { asked, model } = placeInCopy([OWN]);
+  const { node, show } = makeCopyMark(model);
+  show({ copy: SPRING });
+  await buttonOf(node, "Throw it away…").onclick();
+  const sure = buttonOf(node, "Throw it away");
+  assert.deepEqual([sure.hidden, sure.disabled], [false, false]);
+  await sure.onclick();
+  assert.deepEqual(asked, ["GET", "switch", "DELETE"]);
 });
 
 // --- the lock that is kept up to date

@@ -49,6 +49,10 @@ class Element {
     this.childNodes = [new Text(text)];
   }
 
+  focus() {}
+
+  scrollIntoView() {}
+
   append(...nodes) {
     this.childNodes.push(...nodes.map((node) => (node instanceof Element ? node : new Text(node))));
   }

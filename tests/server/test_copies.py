@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
 import threading
 from typing import Any
 
@@ -14,6 +15,7 @@ from pkgwidgets.backends.copies.uv_copies import UvCopies
 from pkgwidgets.core.copies import CopyPlan
 from pkgwidgets.core.errors import CopyFailed
 from pkgwidgets.core.interfaces import Report
+from pkgwidgets.server.handlers import copies
 
 AT_ONCE = {"Prefer": "respond-async"}
 
@@ -38,6 +40,38 @@ async def test_copy_is_planned_made_listed_and_removed(ask: Ask) -> None:
     assert removed.json["environment"] == listed[0]
     again = await ask("DELETE", "environments/spring")
     assert (again.status, again.code) == (422, "invalid-request")
+
+
+async def test_copy_names_what_runs_in_it_and_stays(
+    ask: Ask, monkeypatch: pytest.MonkeyPatch, jp_serverapp: Any
+) -> None:
+    monkeypatch.setattr(copies, "_SHUTDOWN_SECONDS", 0.2)
+    sessions = [{"kernel": {"id": "k1"}, "path": path} for path in ("a.ipynb", "b.ipynb")]
+    monkeypatch.setattr(jp_serverapp.session_manager, "list_sessions", lambda: sessions)
+    made = await ask("POST", "environments", {"name": "spring", "only": ["seedshelf"]})
+    idle = await ask("GET", "environments/spring")
+    assert (idle.json["environment"], idle.json["running"]) == (made.json["environment"], [])
+    python = made.json["environment"]["python"]
+    waits = [python, "-c", "print(1, flush=True); input()"]
+    pipes: Any = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with (
+        subprocess.Popen([*waits, "/x/kernel-k1.json"], **pipes) as kernel,
+        subprocess.Popen([*waits, "sow.py"], **pipes) as script,
+    ):
+        for child in (kernel, script):
+            assert child.stdout is not None
+            child.stdout.readline()
+        used = (await ask("GET", "environments/spring")).json["running"]
+        of_kernel = {"kernel": "k1", "notebooks": ["a.ipynb", "b.ipynb"]}
+        assert {row.pop("process") for row in used} == {kernel.pid, script.pid}
+        assert {"name": "kernel-k1", **of_kernel} in used
+        assert {"name": "sow.py", "kernel": "", "notebooks": []} in used
+        refused = await ask("DELETE", "environments/spring")
+        assert (refused.status, refused.code) == (409, "copy-in-use")
+        assert "sow.py" in refused.json["error"]["message"]
+    removed = await ask("DELETE", "environments/spring")
+    assert removed.json["environment"] == made.json["environment"]
+    assert (await ask("GET", "environments/spring")).code == "invalid-request"
 
 
 @pytest.mark.parametrize(

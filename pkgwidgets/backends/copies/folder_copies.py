@@ -20,7 +20,7 @@ from pkgwidgets.backends.environment.installed_environment import InstalledEnvir
 from pkgwidgets.backends.store import filesystem, forks, lock
 from pkgwidgets.backends.store.fail_points import reach
 from pkgwidgets.backends.store.journal_file import as_disk_failed
-from pkgwidgets.core.copies import BuiltCopy, CopyPlan, EnvironmentCopy
+from pkgwidgets.core.copies import BuiltCopy, CopyPlan, EnvironmentCopy, RunningProgram
 from pkgwidgets.core.environment import Interpreter
 from pkgwidgets.core.interfaces import Report
 
@@ -147,6 +147,12 @@ class FolderCopies:
         marks.write_mark(self._place, complete)
         reach("COPY:complete")
         return complete
+
+    def running_in(self, name: str) -> Sequence[RunningProgram]:
+        """Return what runs in a copy, as far as this user may see it; not this process."""
+        from pkgwidgets.backends.processes.programs import running_programs
+
+        return running_programs(self.folder(name))
 
     def keep(self, name: str) -> None:
         """Note durably that a complete copy is to stay."""

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 from jupyter_server.utils import url_path_join
 
-from pkgwidgets.core.copies import checked_copy_name
+from pkgwidgets.core.copies import RunningProgram, checked_copy_name
 from pkgwidgets.core.errors import InvalidRequest
 from pkgwidgets.operations import copying
 from pkgwidgets.presentation import payloads
@@ -16,6 +19,8 @@ from pkgwidgets.server.base_handler import BaseHandler, requires_execute, requir
 from pkgwidgets.server.payloads import event
 from pkgwidgets.server.threads import run_in_thread
 
+_SHUTDOWN_SECONDS = 10.0
+"""How long a kernel that was shut down may take to end; Jupyter then kills it."""
 _VERSION = re.compile(r"3\.\d{1,2}(\.\d{1,2})?")
 
 
@@ -69,7 +74,16 @@ class CopiesHandler(BaseHandler):
 
 
 class CopyHandler(BaseHandler):
-    """`DELETE environments/{name}`: remove a copy."""
+    """`GET environments/{name}`: a copy, and what runs in it; `DELETE` removes it."""
+
+    @requires_read
+    async def get(self, name: str) -> None:
+        """Answer a copy and the programs that run in it, with the notebooks of the kernels."""
+        backend = await self.backend()
+        found, programs = await run_in_thread(partial(copying.running_in_copy, backend, name))
+        notebooks = await self.context.environments.notebooks()
+        running = [_running_json(program, notebooks) for program in programs]
+        await self.write_success(environment=payloads.environment_copy(found), running=running)
 
     @requires_execute
     async def delete(self, name: str) -> None:
@@ -77,8 +91,24 @@ class CopyHandler(BaseHandler):
         self.fields()
         checked_copy_name(name)
         backend = await self.backend()
-        removed = await run_in_thread(partial(copying.remove_copy, backend, name))
+        # The panel in the copy removes it when its own kernel has just been shut down.
+        remove = partial(copying.remove_copy, patience_seconds=_SHUTDOWN_SECONDS)
+        removed = await run_in_thread(partial(remove, backend, name))
         await self.write_success(environment=payloads.environment_copy(removed))
+
+
+def _running_json(
+    program: RunningProgram, notebooks: Mapping[str, tuple[str, ...]]
+) -> dict[str, Any]:
+    """Return a program as JSON; `kernel` is its id in this server, "" for any other program."""
+    file = Path(program.connection_file).name
+    kernel = next((kernel for kernel in notebooks if file == f"kernel-{kernel}.json"), "")
+    return {
+        "process": program.process,
+        "name": program.name,
+        "kernel": kernel,
+        "notebooks": list(notebooks.get(kernel, ())),
+    }
 
 
 class OperationHandler(BaseHandler):

@@ -116,14 +116,35 @@ export async function switchKernel(model, name) {
  * @param {string} name
  * @param {string} kernelspec a kernel of that other environment
  */
-export async function removeCopy(model, name, kernelspec) {
+export const removeCopy = (model, name, kernelspec) => askOfCopy(model, "DELETE", name, kernelspec);
+
+/**
+ * Returns what runs in a copy, as texts, but for this notebook: other notebooks, also with this kernel, and other programs.
+ *
+ * @param {Model} model
+ * @param {string} name
+ * @param {string} kernelspec as for `removeCopy`
+ */
+export async function othersIn(model, name, kernelspec) {
+  const own = sessionOf(model)?.session;
+  const { running = [] } = await askOfCopy(model, "GET", name, kernelspec);
+  const texts = running.flatMap(({ kernel, notebooks, name: program, process }) => {
+    if (notebooks.length) return notebooks.filter((path) => kernel !== own?.kernel?.id || path !== own?.path);
+    return kernel && kernel === own?.kernel?.id ? [] : [`${program} (process ${process})`];
+  });
+  return [...new Set(texts)];
+}
+
+// A request about a copy, answered by way of the environment of another kernel.
+async function askOfCopy(model, method, name, kernelspec) {
   const { baseUrl, token, headers: more = {}, fetch: ask = fetch } = model.place ?? config();
   const headers = { ...more, "X-XSRFToken": /(?:^|; )_xsrf=([^;]*)/.exec(document.cookie)?.[1] ?? "" };
   if (token) headers.Authorization = `token ${token}`;
   const path = `pkgwidgets/environments/${encodeURIComponent(name)}?kernelspec=${encodeURIComponent(kernelspec)}`;
-  const response = await ask(new URL(path, new URL(baseUrl, location.href)).href, { method: "DELETE", headers, credentials: "same-origin" });
-  const { error } = await response.json().catch(() => ({}));
-  if (!response.ok) throw new Error(error?.message ?? `the server answered ${response.status}.`);
+  const response = await ask(new URL(path, new URL(baseUrl, location.href)).href, { method, headers, credentials: "same-origin" });
+  const answer = await response.json().catch(() => ({}));
+  if (!response.ok) throw new Error(answer.error?.message ?? `the server answered ${response.status}.`);
+  return answer;
 }
 
 /**

@@ -3,7 +3,7 @@
 
 /** @import {Model} from "../dom.js" */
 import { button, h, setText } from "../dom.js";
-import { canSwitchKernel, defaultKernelOf, removeCopy, switchKernel } from "../jupyter_page.js";
+import { canSwitchKernel, defaultKernelOf, othersIn, removeCopy, switchKernel } from "../jupyter_page.js";
 import { LABELS } from "../labels.js";
 
 const KERNEL_PREFIX = "pkgwidgets-"; // how the names of the kernels of copies begin
@@ -27,6 +27,18 @@ export function wayBack({ name, kernel }, fallback) {
 export function leaveText(name, kernel) {
   if (!kernel) return `Choose another kernel for this notebook. Then remove the copy in a cell, service.remove_environment("${name}"), or in a terminal: pkgwidgets remove-copy ${name}`;
   return `The notebook goes back to the kernel ${kernel}, and its variables are lost. The copy and its kernel are deleted.`;
+}
+
+/**
+ * Returns why a copy cannot be thrown away, or "": `others` also run in it.
+ *
+ * @param {string[]} others
+ */
+export function usedText(others) {
+  if (!others.length) return "";
+  const last = others.at(-1);
+  const names = others.length > 1 ? `${others.slice(0, -1).join(", ")} and ${last}` : last;
+  return `The copy stays, because ${names} ${others.length > 1 ? "run" : "runs"} in it, too. Choose another kernel for other notebooks, or end other programs, before you throw it away.`;
 }
 
 /**
@@ -62,13 +74,22 @@ export function makeCopyMark(model) {
 
   const target = () => (canSwitchKernel(model) ? wayBack(header.copy, defaultKernelOf(model)) : "");
 
-  function ask() {
-    setText(question, leaveText(header.copy.name, target()));
-    sure.hidden = !target();
-    sure.disabled = cancel.disabled = false;
+  // Before this notebook leaves its kernel: then its variables are lost for nothing if the copy must stay.
+  async function ask() {
+    const { name } = header.copy;
+    const kernel = target();
+    setText(question, leaveText(name, kernel));
+    sure.hidden = !kernel;
+    sure.disabled = true;
+    cancel.disabled = false;
     asked.hidden = false;
     cancel.focus({ preventScroll: true });
     asked.scrollIntoView({ block: "nearest" });
+    if (!kernel) return;
+    const used = usedText(await othersIn(model, name, kernel).catch(() => [])); // else the removal says what is wrong
+    sure.disabled = false;
+    sure.hidden = Boolean(used);
+    if (used) setText(question, used);
   }
 
   function close() {
