@@ -144,6 +144,9 @@ class FakeEnvironment:
     def foreign_owner(self) -> str | None:
         return None
 
+    def other_writers(self) -> str | None:
+        return None
+
     def fingerprints(self) -> Mapping[str, str]:
         return {"its interpreter": self.interpreter.version}
 

@@ -82,6 +82,9 @@ class Environment(Lockable, Protocol):
     def foreign_owner(self) -> str | None:
         """Return the name of the other user who owns the environment; None if it is this one's."""
 
+    def other_writers(self) -> str | None:
+        """Return who else may change the environment (`the group staff`), by its modes; or None."""
+
     def fingerprints(self) -> Mapping[str, str]:
         """Return fingerprints of files that belong to no distribution, by a label for each."""
 

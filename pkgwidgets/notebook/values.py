@@ -181,6 +181,16 @@ class ServiceValues:
         """
         return self._backend.environment.foreign_owner()
 
+    def other_writers(self) -> str | None:
+        """Return who else may change this environment, such as `the group staff`, or None.
+
+        The modes of its folders decide. Access lists are not read.
+
+        >>> service.values.other_writers() is None
+        True
+        """
+        return self._backend.environment.other_writers()
+
     def drift(self, source: str | Path | Export) -> Drift:
         """Return the drift behind `drift`: its rows, and how many packages the lock has.
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from pkgwidgets.core.copies import EnvironmentCopy
 from pkgwidgets.core.packages import PackageInfo
+from pkgwidgets.core.text import capitalize_first
 from pkgwidgets.core.transactions import UNCHANGED_OUTCOMES, Transaction
 
 from .copy_payload import mark_fields
@@ -28,13 +29,17 @@ def list_header(
     notice: str = "",
     *,
     owner: str | None = None,
+    writers: str | None = None,
     copy: EnvironmentCopy | None = None,
 ) -> dict[str, Any]:
     """Return the header of a list that is complete; `refusal` is why nothing may be changed.
 
-    `owner` is another user who owns the environment; `copy` is set if the environment is a copy.
+    `owner` is another user who owns the environment. `writers` may change it, too, such as `the
+    group staff`. `copy` is set if the environment is a copy.
     """
     shared = f"This environment belongs to {owner}; others may use it, too." if owner else ""
+    if writers and not owner:
+        shared = f"{capitalize_first(writers)} may change this environment, too."
     return {
         "title": "Packages",
         "where": environment,

@@ -86,6 +86,7 @@ def package_list(backend: Backend, query: ListQuery) -> _Fields:
                 access.read_only_reason(backend) or "",
                 notice,
                 owner=backend.environment.foreign_owner(),
+                writers=backend.environment.other_writers(),
                 copy=copying.find_own_copy(backend),
             ),
             "place": place,

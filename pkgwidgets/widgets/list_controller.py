@@ -212,6 +212,7 @@ class ListController:
             self._refusal,
             notice or self._standing_notice,
             owner=values.foreign_owner(),
+            writers=values.other_writers(),
             copy=values.this_copy(),
         )
         return {**header, "changing": self._changing}

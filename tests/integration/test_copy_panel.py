@@ -10,6 +10,7 @@ import pytest
 
 from pkgwidgets import PackagePanel, PackageService
 from pkgwidgets.backends.copies.uv_copies import UvCopies
+from pkgwidgets.backends.environment import permissions
 from pkgwidgets.core.copies import CopyPlan
 from pkgwidgets.core.interfaces import Report
 from pkgwidgets.demo import Demo
@@ -63,6 +64,21 @@ def test_copy_is_planned_made_marked_and_kept(panel: PackagePanel, garden: Demo)
     own.close()
     click(panel.copy_view, type="close")
     assert panel.copy_view.form == {}
+
+
+def test_environment_that_others_may_change_is_said_to_be_shared(
+    service: PackageService, garden: Demo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The folder of the tests is closed to other users; it counts as open here."""
+    monkeypatch.setattr(permissions, "_may_reach", lambda folder, group: True)
+    shown = []
+    for mode in (0o755, 0o777):
+        garden.site_packages.chmod(mode)
+        panel = PackagePanel(service, check_updates=False)
+        assert panel.wait(60)
+        shown.append(panel.table.header["shared"])
+        panel.close()
+    assert shown == ["", "Every user may change this environment, too."]
 
 
 @pytest.mark.parametrize("name", ["../x", "", "Ä", "x" * 51])

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from server.client import Ask, Spec, kernel
 
+from pkgwidgets.backends.environment import permissions
 from pkgwidgets.demo import Demo
 
 
@@ -52,6 +53,16 @@ async def test_copy_is_made_marked_and_kept(
     assert kept.json["kept"] is True
     again = (await ask("GET", "views/packages?kernelspec=mine")).json["header"]["copy"]
     assert again == {**here, "kept": True}
+
+
+async def test_environment_that_others_may_change_is_said_to_be_shared(
+    ask: Ask, default_garden: Demo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(permissions, "_may_reach", lambda folder, group: True)
+    assert (await ask("GET", "views/packages")).json["header"]["shared"] == ""
+    default_garden.site_packages.chmod(0o777)
+    shared = (await ask("GET", "views/packages")).json["header"]["shared"]
+    assert shared == "Every user may change this environment, too."
 
 
 async def test_environment_that_is_no_copy_cannot_be_kept(ask: Ask) -> None:

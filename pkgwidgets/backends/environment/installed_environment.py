@@ -173,6 +173,10 @@ class InstalledEnvironment:
         """Return the name of the other user who owns the environment; None if it is this one's."""
         return permissions.foreign_owner(self.interpreter.prefix)
 
+    def other_writers(self) -> str | None:
+        """Return who else may change the environment by its modes; None if only its owner may."""
+        return permissions.other_writers((self.interpreter.prefix, *sorted(self._package_folders)))
+
     def hidden_reason(self) -> str | None:
         """Return that this user may not read what pkgwidgets did here; None if it can be read."""
         if not permissions.is_unreadable(self.place):

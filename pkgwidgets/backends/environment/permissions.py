@@ -7,6 +7,8 @@ import grp
 import os
 import pwd
 import stat
+from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 
 from pkgwidgets.backends.store import trial
@@ -62,6 +64,58 @@ def foreign_owner(folder: Path) -> str | None:
         return None
 
 
+def other_writers(folders: Iterable[Path]) -> str | None:
+    """Return who else may write to one of the folders, by their modes: `the group staff`.
+
+    None if only the owner may. A group counts if another user is known to be in it: many systems
+    make a group for each user. Access lists are not read.
+    """
+    groups: list[str] = []
+    for folder in dict.fromkeys(folders):
+        try:
+            status = folder.stat()
+        except OSError:
+            continue
+        if status.st_mode & stat.S_IWOTH and _may_reach(folder, None):
+            return "every user"
+        is_open = status.st_mode & stat.S_IWGRP and _may_reach(folder, status.st_gid)
+        if is_open and _has_other_members(status.st_gid, status.st_uid):
+            groups.append(f"the group {_group_name(status.st_gid)}")
+    return groups[0] if groups else None
+
+
+def _may_reach(folder: Path, group: int | None) -> bool:
+    """Return whether the modes let a group, or None for every user, pass to a folder and enter."""
+    for place in (folder.resolve(), *folder.resolve().parents):
+        status = place.stat()
+        is_open = status.st_mode & stat.S_IXOTH
+        if status.st_gid == group:
+            is_open = status.st_mode & stat.S_IXGRP
+        if not is_open:
+            return False
+    return True
+
+
+@cache
+def _has_other_members(group: int, user: int) -> bool:
+    """Return whether a user besides `user` is known to be in a group."""
+    accounts = {account.pw_name: account for account in pwd.getpwall()}
+    try:
+        members = {*grp.getgrgid(group).gr_mem}
+    except KeyError:
+        members = set()
+    members |= {name for name, account in accounts.items() if account.pw_gid == group}
+    own = {name for name, account in accounts.items() if account.pw_uid == user}
+    return bool(members - own)
+
+
+def _group_name(group: int) -> str:
+    try:
+        return grp.getgrgid(group).gr_name
+    except KeyError:
+        return str(group)
+
+
 def writers(folder: Path) -> str:
     """Return who may write to a folder, by its mode: `root and the group staff`."""
     while not folder.exists():
@@ -69,11 +123,7 @@ def writers(folder: Path) -> str:
     owner, status = owner_name(folder), folder.stat()
     if not status.st_mode & stat.S_IWGRP:
         return owner
-    try:
-        group = grp.getgrgid(status.st_gid).gr_name
-    except KeyError:
-        group = str(status.st_gid)
-    return f"{owner} and the group {group}"
+    return f"{owner} and the group {_group_name(status.st_gid)}"
 
 
 def _opened_paths(place: Path) -> list[Path]:
