@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 from pkgwidgets import PackageService
 from pkgwidgets.backends.installer import uv
+from pkgwidgets.demo.index_server import DemoIndex
+from pkgwidgets.demo.wheel_builder import BuiltWheel
 
 PYPROJECT = """\
 # The project of the plots.
@@ -27,6 +32,14 @@ dev = ["pod"]
 [project.optional-dependencies]
 more = ["extra"]
 """
+RELEASES = (
+    *(BuiltWheel(name=name, version=v) for name in ("pod", "extra") for v in ("1.0", "2.0")),
+    BuiltWheel(name="pea", version="1.0"),
+    BuiltWheel(name="pea", version="2.0", requires=("stem>=1",)),
+    BuiltWheel(name="stem", version="1.0"),
+    BuiltWheel(name="leaf", version="1.0", requires=("pea>=1",)),
+)
+PINS = ("pea==1.0", "pod==1.0", "extra==1.0")
 
 
 def run_uv(*arguments: str, folder: Path) -> None:
@@ -69,3 +82,16 @@ class UvProject:
 
     def installed(self) -> dict[str, str]:
         return {info.id: str(info.version) for info in self.service.values.packages()}
+
+
+@contextmanager
+def served_project(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[UvProject]:
+    """Make a project in a folder, with old releases of an index that is served in the block."""
+    with DemoIndex(RELEASES) as index:
+        monkeypatch.delenv("UV_NO_CONFIG")
+        monkeypatch.setenv("HOME", str(folder))
+        monkeypatch.setenv("UV_DEFAULT_INDEX", index.url)
+        monkeypatch.setenv("UV_PYTHON_DOWNLOADS", "never")
+        project = UvProject(folder / "plot")
+        project.make(PYPROJECT, *PINS)
+        yield project

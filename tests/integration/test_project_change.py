@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from uv_projects import PYPROJECT, UvProject, run_uv
+from uv_projects import PYPROJECT, UvProject, run_uv, served_project
 
 from pkgwidgets import (
     EnvironmentRefused,
@@ -20,36 +20,14 @@ from pkgwidgets import (
     StillNeeded,
 )
 from pkgwidgets.cli.main import main
-from pkgwidgets.demo.index_server import DemoIndex
-from pkgwidgets.demo.wheel_builder import BuiltWheel
-
-RELEASES = (
-    *(BuiltWheel(name=name, version=v) for name in ("pod", "extra") for v in ("1.0", "2.0")),
-    BuiltWheel(name="pea", version="1.0"),
-    BuiltWheel(name="pea", version="2.0", requires=("stem>=1",)),
-    BuiltWheel(name="stem", version="1.0"),
-    BuiltWheel(name="leaf", version="1.0", requires=("pea>=1",)),
-)
-PINS = ("pea==1.0", "pod==1.0", "extra==1.0")
-
-
-@pytest.fixture
-def index() -> Iterator[DemoIndex]:
-    with DemoIndex(RELEASES) as running:
-        yield running
 
 
 @pytest.fixture
 def project(
-    tmp_path: Path, index: DemoIndex, monkeypatch: pytest.MonkeyPatch, empty_index_cache: None
-) -> UvProject:
-    monkeypatch.delenv("UV_NO_CONFIG")
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("UV_DEFAULT_INDEX", index.url)
-    monkeypatch.setenv("UV_PYTHON_DOWNLOADS", "never")
-    made = UvProject(tmp_path / "plot")
-    made.make(PYPROJECT, *PINS)
-    return made
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, empty_index_cache: None
+) -> Iterator[UvProject]:
+    with served_project(tmp_path, monkeypatch) as made:
+        yield made
 
 
 def test_upgrade_changes_the_lock_and_what_it_installs(project: UvProject) -> None:
