@@ -151,7 +151,7 @@ WRITES_ELSEWHERE = {
     "backends/index/kept_file.py": "rows of the last check, names of projects: the cache",
     "backends/installer/uv.py": "requirement files in a temporary folder",
     "backends/installer/uv_account.py": "a copy of uv, in a temporary folder",
-    "backends/installer/uv_project.py": "a copy of a project, in a temporary folder",
+    "backends/installer/project_copy.py": "a copy of a project, in a temporary folder",
     "backends/processes/account.py": "the owners of temporary folders",
     "backends/processes/process.py": "pipes, and unnamed files for the output of processes",
     "backends/processes/temp_dirs.py": "temporary folders",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -235,6 +237,44 @@ def test_workspace_is_changed_at_its_root(project: UvProject) -> None:
     service.undo()
     service.undo()
     project.check()
+
+
+SOURCES = PYPROJECT.replace('"pea>=1",', '"pea>=1", "member",') + (
+    '\n[tool.uv.sources]\nmember = {{ path = "{}" }}\n'
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("place", ["../member", "../../tools/member", "parts/member"])
+def test_path_source_may_be_outside_of_the_project(
+    project: UvProject, tmp_path: Path, place: str
+) -> None:
+    inner = replace(project, folder=tmp_path / "inner" / "plot")
+    member = inner.folder / place
+    inner.folder.mkdir(parents=True)
+    member.mkdir(parents=True)
+    (member / "pyproject.toml").write_text(MEMBER)
+    inner.make(SOURCES.format(place), "pea==1.0", "pod==1.0")
+    service = inner.service
+    service.apply(service.plan_upgrade(["pea", "pod"], project=True))
+    assert {"pea": "2.0", "pod": "2.0"}.items() <= inner.installed().items()
+    assert f'"{place}"' in inner.files()["uv.lock"].decode()
+    inner.check()
+    service.apply(service.plan_install("leaf", project=True))
+    inner.check()
+    assert (member / "pyproject.toml").read_text() == MEMBER
+
+
+def test_path_source_that_is_missing_is_named_before_anything(project: UvProject) -> None:
+    edited = SOURCES.format("../member")
+    (project.folder / "pyproject.toml").write_text(edited)
+    missing = project.folder.parent / "member"
+    why = f"The project cannot be changed: its source {missing} is missing"
+    with pytest.raises(EnvironmentRefused, match=re.escape(why)):
+        project.service.plan_upgrade("pea", project=True)
+    (project.folder / "pyproject.toml").write_text(edited.replace("../member", ".."))
+    with pytest.raises(EnvironmentRefused, match=r"source .* holds the project itself"):
+        project.service.plan_upgrade("pea", project=True)
 
 
 def test_environment_of_no_uv_project_has_none_to_change(tmp_path: Path) -> None:

@@ -6,11 +6,10 @@ https://docs.astral.sh/uv/concepts/projects/dependencies/.
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,15 +34,13 @@ from pkgwidgets.core.projects import (
 from pkgwidgets.core.pylock_reader import read_pylock
 from pkgwidgets.core.redaction import redact
 
-from . import uv_failures
+from . import project_copy, uv_failures
 from .uv import find_uv
 
 PYPROJECT = "pyproject.toml"
 _SECONDS = 600.0
 _LOCAL_SOURCES = ("editable", "virtual", "directory")
 """The kinds of sources in a lock that are folders."""
-_NOT_COPIED = frozenset({".venv", ".git", ".hg", ".tox", ".nox", "node_modules", "__pycache__"})
-"""What is in a project's folder and does not matter for its lock."""
 _VARIABLES = {"UV_NO_PROGRESS": "1", "UV_PYTHON_DOWNLOADS": "never"}
 _REDIRECTING = ("UV_PROJECT", "UV_WORKING_DIR")
 """Variables that would lead uv from the copy to another project."""
@@ -79,9 +76,13 @@ class UvProjectFiles:
         if part is not None:
             why = f"the metadata in {part} is dynamic, so uv would have to build it"
             raise self._refused(why)
+        root = paths[0].parent
+        sources = project_copy.outside_sources(root, *old.values())
+        missing = project_copy.source_refusal(root, sources)
+        if missing is not None:
+            raise self._refused(missing)
         with temp_dirs.temporary_folder("pkgwidgets-project-") as folder:
-            copy = folder / "project"
-            self._make_copy(copy, old)
+            copy = project_copy.make_copy(folder, old, sources, self._interpreter.prefix)
             commands = tuple(_commands(request))
             for command in commands:
                 self._run(command, copy, request)
@@ -116,17 +117,6 @@ class UvProjectFiles:
         return EnvironmentRefused(
             self._interpreter.python, f"The project cannot be changed: {reason}"
         )
-
-    def _make_copy(self, copy: Path, files: Mapping[Path, str]) -> None:
-        """Copy the files, and link the rest of the folder: workspaces and sources are read."""
-        copy.mkdir()
-        names = {path.name for path in files}
-        for path, text in files.items():
-            (copy / path.name).write_bytes(text.encode())
-        for entry in next(iter(files)).parent.iterdir():
-            is_environment = os.path.realpath(entry) == os.path.realpath(self._interpreter.prefix)
-            if entry.name not in names | _NOT_COPIED and not is_environment:
-                (copy / entry.name).symlink_to(entry)
 
     def _read_lock(self, copy: Path, *options: str) -> Lock:
         """Return what uv would install from the lock of a copy, without the project itself."""
