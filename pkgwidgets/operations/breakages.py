@@ -73,6 +73,7 @@ def failed_upgrades(
     """Return the packages whose upgrade failed a check, with the reasons.
 
     An upgrade is tried again after a new release of either package, or if what it broke is newer.
+    Where an index has no upload times, a release above the one that failed is new.
     A version that exceeds the `step` holds no smaller one back.
     """
     reasons = dict[NormalizedName, str]()
@@ -234,17 +235,26 @@ def _still_applies(
     if not was_new if broken is None else broken > breakage.broken_version:
         return False
     return not any(
-        _has_release_since(snapshot, answers, name, transaction.started)
-        for name in (breakage.culprit, breakage.broken)
+        _has_release_since(snapshot, answers, name, transaction.started, tried)
+        for name, tried in ((breakage.broken, None), (breakage.culprit, breakage.culprit_version))
     )
 
 
 def _has_release_since(
-    snapshot: EnvironmentSnapshot, answers: ProjectResults, name: NormalizedName, since: datetime
+    snapshot: EnvironmentSnapshot,
+    answers: ProjectResults,
+    name: NormalizedName,
+    since: datetime,
+    tried: Version | None,
 ) -> bool:
     answer = answers.get(name, ())
     if isinstance(answer, PkgwidgetsError):
         return False
     interpreter = snapshot.backend.environment.interpreter
     releases = eligible_releases(answer, interpreter, installed=snapshot.versions.get(name))
-    return any(release.uploaded is not None and release.uploaded > since for release in releases)
+    return any(
+        release.uploaded > since
+        if release.uploaded is not None
+        else tried is not None and release.version > tried
+        for release in releases
+    )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import traceback
+from collections import deque
 from collections.abc import Callable
 from functools import partial
 
@@ -21,6 +22,7 @@ from .shiny_session import with_session
 
 Work = Callable[[], None]
 OnFailure = Callable[[str], None]
+OnStart = Callable[[], None]
 
 _log = logging.getLogger(__name__)
 
@@ -33,16 +35,14 @@ class BackgroundJob:
         self._idle = threading.Event()
         self._idle.set()
         self._cancelled = threading.Event()
-        self._pending: tuple[Work, OnFailure] | None = None
+        self._waiting = deque[tuple[Work, OnFailure]]()
 
     @property
     def is_busy(self) -> bool:
         """Whether work is running."""
         return not self._idle.is_set()
 
-    def start(
-        self, work: Work, on_failure: OnFailure, on_start: Callable[[], None] = lambda: None
-    ) -> bool:
+    def start(self, work: Work, on_failure: OnFailure, on_start: OnStart = lambda: None) -> bool:
         """Start `work` and return True, or return False if other work is running.
 
         If the running work is cancelled, return True; `work` starts as soon as that work has ended.
@@ -53,19 +53,28 @@ class BackgroundJob:
             if self.is_busy and not self._cancelled.is_set():
                 return False
             on_start()
-            if self.is_busy:
-                self._pending = (work, on_failure)
-                return True
-            self._idle.clear()
-            self._cancelled.clear()
-        run = with_session(partial(self._run, work, on_failure))
-        threading.Thread(target=run, name="pkgwidgets-panel", daemon=True).start()
+            self._waiting.clear()
+            self._begin(work, on_failure)
         return True
 
-    def cancel(self) -> None:
-        """Ask the running work to end at its next event, and drop the pending work."""
+    def start_in_turn(
+        self, work: Work, on_failure: OnFailure, on_start: OnStart = lambda: None
+    ) -> None:
+        """Start `work`, after the running work if there is any: for a click, which must count.
+
+        `on_start` is called when its turn comes; after cancelled work, at once.
+        """
         with self._lock:
-            self._pending = None
+            if self.is_busy and not self._cancelled.is_set():
+                self._waiting.append((partial(_run_both, on_start, work), on_failure))
+                return
+            on_start()
+            self._begin(work, on_failure)
+
+    def cancel(self) -> None:
+        """Ask the running work to end at its next event, and drop the work that waits for it."""
+        with self._lock:
+            self._waiting.clear()
             self._cancelled.set()
 
     def is_cancelled(self) -> bool:
@@ -81,15 +90,30 @@ class BackgroundJob:
         """Wait until no work is running; return False if `timeout` seconds passed."""
         return self._idle.wait(timeout)
 
+    def _begin(self, work: Work, on_failure: OnFailure) -> None:
+        """Run work in a thread, or let it wait for the cancelled work that is ending."""
+        if self.is_busy:
+            self._waiting.append((work, on_failure))
+            return
+        self._idle.clear()
+        self._cancelled.clear()
+        run = with_session(partial(self._run, work, on_failure))
+        threading.Thread(target=run, name="pkgwidgets-panel", daemon=True).start()
+
     def _run(self, work: Work, on_failure: OnFailure) -> None:
         job: tuple[Work, OnFailure] | None = (work, on_failure)
         while job is not None:
             run_safely(*job)
             with self._lock:
-                job, self._pending = self._pending, None
+                job = self._waiting.popleft() if self._waiting else None
                 self._cancelled.clear()
                 if job is None:
                     self._idle.set()
+
+
+def _run_both(first: Callable[[], None], second: Callable[[], None]) -> None:
+    first()
+    second()
 
 
 def run_safely(work: Work, on_failure: OnFailure) -> None:

@@ -179,7 +179,7 @@ class ClusterPanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
         self._tell("No change is interrupted now.")
 
     def _start(self, what: str, work: Callable[[], None]) -> None:
-        """Start work if no other is running, with its name as the message."""
+        """Start work, with its name as the message; buttons are off while other work is running."""
 
         def run() -> None:
             try:
@@ -193,7 +193,8 @@ class ClusterPanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
             self._tell(f"{what}…")
             self._show_buttons(is_busy=True)
 
-        self.job.start(run, self._tell, begin)
+        # Buttons are on again just before the work before has ended.
+        self.job.start_in_turn(run, self._tell, begin)
 
     def _report(self, event: Event) -> None:
         self.job.raise_if_cancelled(event)

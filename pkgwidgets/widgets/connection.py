@@ -12,6 +12,7 @@ import re
 import uuid
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -21,6 +22,7 @@ import anywidget
 import traitlets
 
 from .assets import STATIC, bundle
+from .background import OnFailure, run_safely
 from .package_table import Message
 
 REQUEST, REPLY = "pkgwidgets_request", "pkgwidgets_reply"
@@ -38,9 +40,12 @@ class PanelConnection(anywidget.AnyWidget):
     kernel = traitlets.Unicode().tag(sync=True)
     key = traitlets.Unicode().tag(sync=True)
 
-    def __init__(self, on_message: Callable[[Message], None], **options: Any) -> None:
+    def __init__(
+        self, on_message: Callable[[Message], None], on_failure: OnFailure, **options: Any
+    ) -> None:
         super().__init__(kernel=_register_requests(), key=uuid.uuid4().hex, **options)
         self.on_request = on_message
+        self._on_failure = on_failure
         self._parts: dict[str, Callable[[Message], None]] = {}
         self._clicks: deque[str] = deque(maxlen=_KEPT_CLICKS)
         self._lock = Lock()
@@ -57,7 +62,10 @@ class PanelConnection(anywidget.AnyWidget):
             self._parts[part](message)
 
     def once(self, on_message: Callable[[Message], None]) -> Callable[[Message], None]:
-        """Return a handler that gets each click once, and confirms it to the page."""
+        """Return a handler that gets each click once, and confirms it to the page.
+
+        Nothing above it would report an error, so `on_failure` gets its sentence.
+        """
 
         def handle(message: Message) -> None:
             match message:
@@ -67,7 +75,7 @@ class PanelConnection(anywidget.AnyWidget):
                             return
                         self._clicks.append(click)
                     self.send({"type": "confirmed", "click": click})
-            on_message(message)
+            run_safely(partial(on_message, message), self._on_failure)
 
         return handle
 

@@ -33,7 +33,8 @@ class CopyController:
 
     def begin(self) -> None:
         """Open the form; a copy that is being made stays in it."""
-        if not self.tasks.is_busy:
+        if not self.view.form.get("making"):
+            self.tasks.cancel()  # a plan of a form that was closed may still be made
             self.view.begin(self._service.values.suggest_copy_name())
 
     def on_message(self, message: Message) -> None:
@@ -79,7 +80,7 @@ class CopyController:
             self._plan = None
             self.view.show_made(copy)
 
-        self.tasks.start(
+        self.tasks.start_in_turn(
             work, self.view.fail, lambda: self.view.show_busy("copying…", is_making=True)
         )
 

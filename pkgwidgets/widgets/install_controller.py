@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 
-from pkgwidgets.core.errors import PkgwidgetsError
+from pkgwidgets.core.errors import Cancelled, PkgwidgetsError
 from pkgwidgets.core.interfaces import no_report
 from pkgwidgets.core.packages import PackageInfo
 from pkgwidgets.core.typed_requirement import project_name, strip_command
@@ -24,7 +24,7 @@ _MAX_SUGGESTIONS = 50
 
 
 class InstallController:
-    """Answers the form. `tasks` runs the look-ups of versions, one at a time.
+    """Answers the form. Versions are looked up one project at a time: the last name counts.
 
     `find` returns the installed release of a project, or None.
     """
@@ -33,13 +33,12 @@ class InstallController:
         self,
         service: PackageService,
         form: InstallForm,
-        tasks: BackgroundJob,
         find: Callable[[str], PackageInfo | None],
     ) -> None:
         self._service = service
         self._form = form
-        self._tasks = tasks
         self._find = find
+        self._versions_job = BackgroundJob()  # its own: it must neither end nor delay a check
         self._lock = threading.Lock()
         self._typed: str | None = None
         self._idle = threading.Event()
@@ -65,27 +64,34 @@ class InstallController:
 
     def list_releases(self, name: str) -> None:
         """Show the versions of a project; of one that is not installed, what it is and brings."""
-        project, tasks, form = project_name(name), self._tasks, self._form
-        form.show_busy(name)
+        job, form = self._versions_job, self._form
 
         def work() -> None:
-            releases = self._service.list_releases(project, report=tasks.raise_if_cancelled)
-            installed = self._find(project)
-            form.show(name, releases, installed)
-            if installed is not None:
-                return
-            with suppress(PkgwidgetsError):  # the plan tells the reason
-                form.show_summary(name, self._service.get_summary(project, report=no_report))
-                text = strip_command(name)
-                plan = self._service.plan_install(text, report=tasks.raise_if_cancelled)
-                form.show_preview(name, install_preview(plan))
+            with suppress(Cancelled):  # another name was typed
+                self._show_releases(name)
 
-        tasks.cancel()
-        tasks.start(work, form.fail)
+        job.cancel()
+        job.start(work, form.fail, lambda: form.show_busy(name))
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait until no names are being found; return False if `timeout` seconds passed."""
-        return self._idle.wait(timeout)
+        """Wait until nothing is looked up; return False if `timeout` seconds passed."""
+        return self._idle.wait(timeout) and self._versions_job.wait(timeout)
+
+    def _show_releases(self, name: str) -> None:
+        project, form, report = (
+            project_name(name),
+            self._form,
+            self._versions_job.raise_if_cancelled,
+        )
+        releases = self._service.list_releases(project, report=report)
+        installed = self._find(project)
+        form.show(name, releases, installed)
+        if installed is not None:
+            return
+        with suppress(PkgwidgetsError):  # the plan tells the reason
+            form.show_summary(name, self._service.get_summary(project, report=no_report))
+            plan = self._service.plan_install(strip_command(name), report=report)
+            form.show_preview(name, install_preview(plan))
 
     def _answer_typed(self) -> None:
         while (text := self._next()) is not None:

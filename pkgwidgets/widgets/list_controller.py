@@ -48,6 +48,7 @@ class ListController:
         self._service = service
         self._on_listed = on_listed
         self._is_checking = False
+        self._is_fresh_wanted = False
         self._changing = ""
         self._refusal = service.read_only_reason() or ""
         # This notice is shown until the next check.
@@ -78,16 +79,18 @@ class ListController:
     def check_first(self) -> None:
         """Check for updates for the first time; cached answers of the index may be used."""
         self._is_checking = True
-        self._start(partial(self._check, refresh=False))
+        self._start(self._check)
 
     def check_again(self) -> None:
         """Check for updates again, without cached answers of the index."""
         self._standing_notice = ""
-        self._start(partial(self._check, refresh=True))
+        self._is_checking = self._is_fresh_wanted = True
+        self.tasks.cancel()  # what runs would only delay it, such as the look for advisories
+        self._start(self._check)
 
     def retry(self, name: str) -> None:
-        """Check one package again, without cached answers of the index."""
-        self._start(partial(self._retry, name))
+        """Check one package again, without cached answers of the index, after a running check."""
+        self.tasks.start_in_turn(partial(_until_cancelled, partial(self._retry, name)), self._fail)
 
     def dismiss(self, name: str) -> None:
         """Dismiss the note that a package's last change failed."""
@@ -100,11 +103,13 @@ class ListController:
 
     def hold(self, name: str, versions: str, reason: str = "", until: str = "") -> None:
         """Hold a package, and show what that changes; `until` is a day in ISO 8601, or ""."""
-        self._change_holds(lambda: self._marks.hold(name, versions, reason, until))
+        if self._marks.hold(name, versions, reason, until):
+            self.refresh()
 
     def unhold(self, name: str, versions: str) -> None:
         """Remove a hold of a package, and show what that changes."""
-        self._change_holds(lambda: self._marks.unhold(name, versions))
+        if self._marks.unhold(name, versions):
+            self.refresh()
 
     def keep_copy(self) -> None:
         """Note that this environment, which is a copy, stays; show it without the question."""
@@ -117,32 +122,34 @@ class ListController:
 
         run_safely(work, self._fail)
 
-    def _change_holds(self, change: Callable[[], bool]) -> None:
-        def work() -> None:
-            if change():
-                (self._list_and_check if self.table.header.get("checked") else self._list)()
-
-        self.tasks.cancel()
-        self._start(work)
+    def notify(self, text: str) -> None:
+        """Show a notice above the list."""
+        self.table.update_header(notice=text)
 
     def show_changing(self, title: str) -> None:
         """Show that a change is under way: until it has ended, no number of packages is known."""
         self._changing = title
         self.table.update_header(changing=title, where=self.environment_text)
 
+    def show_changed(self) -> None:
+        """List the packages after a change that has ended."""
+        self._changing = ""
+        self.refresh()
+
     def refresh(self) -> None:
-        """List the packages again, and check them again if they were checked before."""
+        """List the packages again, and check them again if they were checked before.
+
+        While a change runs, nothing is listed: that is done at its end.
+        """
+        if self._changing:
+            return
         is_check_needed = self._is_checking or bool(self.table.header.get("checked"))
         self.tasks.cancel()
-        self._is_checking, self._changing = is_check_needed, ""
+        self._is_checking = is_check_needed
         self._start(self._list_and_check if is_check_needed else self._list)
 
     def _start(self, work: Callable[[], None]) -> None:
-        def run() -> None:
-            with suppress(Cancelled):
-                work()
-
-        self.tasks.start(run, self._fail)
+        self.tasks.start(partial(_until_cancelled, work), self._fail)
 
     def _list(self) -> None:
         self._set_infos(self._service.values.packages(report=self._report_progress))
@@ -153,13 +160,17 @@ class ListController:
         self._set_infos(self._with_answers(self._service.values.packages(report=no_report)))
         header = self._header()
         self.table.update_header(**{**header, "busy": "checking for updates…"})
-        self._check(refresh=False)
+        self._check()
 
-    def _check(self, *, refresh: bool) -> None:
+    def _check(self) -> None:
+        """Ask the index, without cached answers if that was requested and has not been done."""
+        refresh = self._is_fresh_wanted
         self._is_checking = True
         self.table.update_header(busy="checking for updates…")  # the first event may take a while
         self._set_infos(self._service.values.updates(refresh=refresh, report=self._report_progress))
         self._is_checking = False
+        if refresh:  # one that was requested meanwhile waits for its turn
+            self._is_fresh_wanted = False
         if refresh or not self.table.header.get("checked"):
             self.table.update_header(checked=datetime.now(UTC).isoformat())
         self._show_result()
@@ -172,7 +183,7 @@ class ListController:
         self._show_result()
 
     def _fail(self, error: str) -> None:
-        self._is_checking = False
+        self._is_checking = self._is_fresh_wanted = False
         self.table.update_header(**self._header(error))
 
     def _show_result(self) -> None:
@@ -216,3 +227,8 @@ class ListController:
             copy=values.this_copy(),
         )
         return {**header, "changing": self._changing}
+
+
+def _until_cancelled(work: Callable[[], None]) -> None:
+    with suppress(Cancelled):
+        work()

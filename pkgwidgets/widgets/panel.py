@@ -56,7 +56,7 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
         self._needs_first_check = check_updates
         self._watcher = EnvironmentWatcher(self.service.change_token, self._on_changed)
         options = {"layout": ipywidgets.Layout()}  # otherwise each view creates its own
-        self.connection = PanelConnection(self._on_connection, **options)
+        self.connection = PanelConnection(self._on_connection, self._notify, **options)
         once = self.connection.once
         self._list_controller = ListController(
             self.service, once(self._on_table), self._on_listed, **options
@@ -64,7 +64,7 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
         self.table = self._list_controller.table
         self.form = InstallForm(once(self._on_form), **options)
         self._install_controller = InstallController(
-            self.service, self.form, self._list_controller.tasks, self._list_controller.find
+            self.service, self.form, self._list_controller.find
         )
         self.plan_view = PlanView(once(self._on_plan), **options)
         self.task_view = ProgressView(once(self._on_task), **options)
@@ -80,7 +80,7 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
             self.service,
             self.plan_view,
             self.task_view,
-            self._list_controller.refresh,
+            self._list_controller.show_changed,
             on_started=self._on_started,
             has_own_service=has_own_service,
         )
@@ -309,6 +309,9 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
         if not self._plan_controller.follow_running():
             self._list_controller.refresh()
         return True
+
+    def _notify(self, text: str) -> None:
+        self._list_controller.notify(text)
 
     def _on_started(self, title: str) -> None:
         self._offers.end()

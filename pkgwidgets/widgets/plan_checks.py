@@ -72,6 +72,7 @@ class PlanChecks:
         """Find the cells that use changed packages; this fetches the new versions of those."""
         plan = self._plan
         if plan:
+            self._impact_job.cancel()  # the state that it would write is claimed now
             write = self._impact.claim({"state": "looking"})
             on_failure = partial(_write_unknown, write)
             self._impact_job.start(partial(self._check_impact, plan, write), on_failure)

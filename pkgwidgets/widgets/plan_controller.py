@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -72,6 +73,7 @@ class PlanController:
     ) -> None:
         """Open the plan view and make the plan; cancel a plan that is being made.
 
+        While packages are changed, this waits for the end of the change.
         `on_planned` is called before the plan is shown. `on_failure` gets the sentence of an error
         in place of the plan view.
         """
@@ -100,7 +102,7 @@ class PlanController:
 
         if self._plan_view.state == "loading":
             self.tasks.cancel()
-        self.tasks.start(work, on_failure or self._plan_view.fail, open_view)
+        self.tasks.start_in_turn(work, on_failure or self._plan_view.fail, open_view)
 
     def widen(self) -> None:
         """Plan the same request with more packages allowed to change."""
@@ -158,6 +160,7 @@ class PlanController:
         self._run_change(
             running_title(running),
             lambda report: self._service.follow(running, report=report),
+            start=self.tasks.start,
         )
         return True
 
@@ -220,11 +223,22 @@ class PlanController:
         self._task_view.fail(render(error, Face.PANEL))
         title = f"{request.title}, without {shorten_names(kept)}"
         self._plan_view.begin(title)
-        plan = request.plan(self.tasks.raise_if_cancelled)
-        self._show(replace(request, title=title), plan)
+        with suppress(Cancelled):
+            try:
+                plan = request.plan(self.tasks.raise_if_cancelled)
+            except PkgwidgetsError as failure:
+                if isinstance(failure, Cancelled):
+                    raise
+                self._plan_view.fail(render(failure, Face.PANEL))  # the first reason stays below
+            else:
+                self._show(replace(request, title=title), plan)
 
     def _run_change(
-        self, title: str, change: ApplyChange, request: PanelRequest | None = None
+        self,
+        title: str,
+        change: ApplyChange,
+        request: PanelRequest | None = None,
+        start: Callable[..., object] | None = None,
     ) -> None:
         def report(event: Event) -> None:
             self.tasks.raise_if_cancelled(event)
@@ -250,4 +264,5 @@ class PlanController:
             self._task_view.begin(title)
             self._on_started(title)
 
-        self.tasks.start(work, self._task_view.fail, open_view)
+        # A plan or an outcome can be pressed just before the work that showed it has ended.
+        (start or self.tasks.start_in_turn)(work, self._task_view.fail, open_view)

@@ -102,7 +102,7 @@ MUTATIONS = {
     ),
     "an upgrade that failed is never tried again": Mutation(
         file="operations/breakages.py",
-        code="        _has_release_since(snapshot, answers, name, transaction.started)\n",
+        code="        _has_release_since(snapshot, answers, name, transaction.started, tried)\n",
         instead="        False\n",
         test="integration/test_breakages.py::test_new_release_is_tried",
     ),

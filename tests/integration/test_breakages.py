@@ -160,6 +160,16 @@ def test_new_release_is_tried(refused: Backend, garden: Demo) -> None:
     assert "spade==2.1" in plan_upgrade(refused).pins
 
 
+def test_new_release_is_tried_where_the_index_has_no_upload_times(
+    refused: Backend, garden: Demo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    respond = garden.index._respond
+    monkeypatch.setattr(garden.index, "_respond", lambda target, _: respond(target, "text/html"))
+    assert "spade" in reasons(plan_upgrade(refused))
+    garden.index.publish(wheel("spade", "2.1", "version = 2\n"))
+    assert "spade==2.1" in plan_upgrade(refused).pins
+
+
 def test_upgrade_is_tried_again_once_what_it_broke_is_newer(refused: Backend, garden: Demo) -> None:
     assert "spade" in reasons(plan_upgrade(refused))
     garden.index.publish(wheel("barrow", "1.1", "import spade\n", "spade"))

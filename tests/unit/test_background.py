@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 
 import pytest
 
@@ -50,3 +51,30 @@ def test_on_start_is_not_called_for_refused_work() -> None:
     gate.set()
     assert job.wait(30)
     assert order == ["True"]
+
+
+def test_work_in_turn_waits_for_the_running_work() -> None:
+    job, gate, order = BackgroundJob(), threading.Event(), list[str]()
+    assert job.start(lambda: order.append(str(gate.wait(30))), order.append)
+    for number in "12":
+        job.start_in_turn(
+            partial(order.append, f"work {number}"),
+            order.append,
+            partial(order.append, f"start {number}"),
+        )
+    assert order == []
+    gate.set()
+    assert job.wait(30)
+    assert order == ["True", "start 1", "work 1", "start 2", "work 2"]
+
+
+def test_cancelling_drops_what_waits_and_work_in_turn_after_it_starts_at_once() -> None:
+    job, gate, order = BackgroundJob(), threading.Event(), list[str]()
+    assert job.start(lambda: order.append(str(gate.wait(30))), order.append)
+    job.start_in_turn(lambda: order.append("dropped"), order.append)
+    job.cancel()
+    job.start_in_turn(lambda: order.append("work"), order.append, lambda: order.append("start"))
+    assert order == ["start"]
+    gate.set()
+    assert job.wait(30)
+    assert order == ["start", "True", "work"]
