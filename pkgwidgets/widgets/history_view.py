@@ -17,13 +17,17 @@ from .package_table import Message
 
 
 class HistoryView(anywidget.AnyWidget):
-    """Shows transactions, newest first; sends `undo`, `log` or `close`."""
+    """Shows transactions, newest first; sends `undo`, `log` or `close`.
+
+    While packages are `changing`, its buttons to undo are off.
+    """
 
     _esm = bundle("history_view")
     _css = STATIC / "views.css"
 
     entries = traitlets.List(traitlets.Dict(), default_value=None, allow_none=True).tag(sync=True)
     logs = traitlets.Dict().tag(sync=True)
+    changing = traitlets.Bool().tag(sync=True)
 
     def __init__(self, on_message: Callable[[Message], None], **options: Any) -> None:
         super().__init__(**options)

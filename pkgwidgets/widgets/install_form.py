@@ -19,12 +19,16 @@ from .package_table import Message
 
 
 class InstallForm(anywidget.AnyWidget):
-    """Asks for a name and a version; sends `suggest`, `releases`, `plan`, `uninstall`, `close`."""
+    """Asks for a name and a version; sends `suggest`, `releases`, `plan`, `uninstall`, `close`.
+
+    While packages are `changing`, it plans nothing.
+    """
 
     _esm = bundle("install_form")
     _css = STATIC / "views.css"
 
     form = traitlets.Dict().tag(sync=True)
+    changing = traitlets.Bool().tag(sync=True)
 
     def __init__(self, on_message: Callable[[Message], None], **options: Any) -> None:
         super().__init__(**options)

@@ -80,7 +80,7 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
             self.service,
             self.plan_view,
             self.task_view,
-            self._list_controller.show_changed,
+            self._on_finished,
             on_started=self._on_started,
             has_own_service=has_own_service,
         )
@@ -315,7 +315,15 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
 
     def _on_started(self, title: str) -> None:
         self._offers.end()
+        self._show_changing(is_changing=True)
         self._list_controller.show_changing(title)
+
+    def _on_finished(self) -> None:
+        self._show_changing(is_changing=False)
+        self._list_controller.show_changed()
+
+    def _show_changing(self, *, is_changing: bool) -> None:
+        self.form.changing = self.history_view.changing = is_changing
 
     def _on_listed(self) -> None:
         self._static_copy.update()

@@ -98,6 +98,26 @@ test("a copy that is being made is cancelled, and its form stays open until then
   assert.deepEqual(model.get("form"), {});
 });
 
+test("a copy is cancelled though the server has not named it yet, and its form stays open", async () => {
+  let name;
+  const named = new Promise((resolve) => { name = resolve; });
+  const server = fakeServer({ "POST copies": { id: "p", plan: PLAN }, "DELETE copies/r": {}, "GET copies/r": { running: false, made: null, error: "The copy was cancelled." } });
+  const { post } = server;
+  server.post = async (path, body) => (path === "copies/p" ? named : post(path, body));
+  const model = createViewModel({ form: { open: true } });
+  const side = copySide(server, model, { wait: async () => {} });
+  side.answer({ type: "plan", name: "spring" });
+  await turns();
+  side.answer({ type: "make" });
+  side.answer({ type: "close" });
+  side.answer({ type: "cancel" });
+  assert.equal(model.get("form").making, true);
+  name({ id: "r" });
+  await turns();
+  assert.ok(server.asked.some(([method, path]) => method === "DELETE" && path === "copies/r"));
+  assert.equal(model.get("form").error, "The copy was cancelled.");
+});
+
 test("the way back is the kernel that asked, else the default one, never the copy's own", () => {
   const copy = { name: "spring", kernel: "lab" };
   assert.equal(wayBack(copy, "python3"), "lab");

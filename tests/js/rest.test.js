@@ -125,12 +125,12 @@ test("only rows that differ are changed", () => {
 const header = { title: "Packages", where: "Python", place: "Python without a number", busy: "", refusal: "", notice: "" };
 const listAnswer = (rows, more = {}) => json({ success: true, header, labels: { upgrade: "Upgrade" }, rows, installed: String(rows.map(({ version }) => version)), running: null, ...more });
 
-function openList(answers, place) {
+function openList(answers, place, isBusy = () => false) {
   globalThis.document.visibilityState = "visible";
   const { asked, server } = fakeServer(answers, place);
   const model = createViewModel({ header: {}, rows: [], revision: 0, labels: {} });
   const running = [];
-  const list = listSide(server, model, { onRunning: (change) => running.push(change), onListed: () => {}, isBusy: () => false });
+  const list = listSide(server, model, { onRunning: (change) => running.push(change), onListed: () => {}, isBusy });
   model.answer = list.answer;
   return { asked, server, model, list, running, end: () => { server.end(); list.end(); } };
 }
@@ -446,6 +446,38 @@ test("a dismissed note is gone after the server has forgotten it", async () => {
   list.answer({ type: "dismiss", names: ["a"] });
   await turns();
   assert.equal(model.get("rows")[0].failed, undefined);
+  end();
+});
+
+test("a row that is asked for again during a check is asked for after it, and the check goes on", async () => {
+  let goOn;
+  const gate = new Promise((resolve) => { goOn = resolve; });
+  const answers = { "GET packages": async ({ search }) => {
+    if (search.includes("check") && !search.includes("name")) await gate;
+    return search.includes("name") ? listAnswer([row("a", "1", { latest: "3" })]) : listAnswer([row("a", "1", { latest: "2" }), row("b", "1", { latest: "2" })]);
+  } };
+  const { asked, model, list, end } = openList(answers);
+  list.open();
+  await turns();
+  list.answer({ type: "retry", names: ["a"] });
+  await turns();
+  assert.equal(asked.some(({ search }) => search.includes("name=a")), false);
+  goOn();
+  await turns();
+  assert.deepEqual(model.get("rows").map(({ latest }) => latest), ["3", "2"]);
+  assert.deepEqual([model.get("header").busy, Boolean(model.get("header").checked)], ["", true]);
+  end();
+});
+
+test("while a change runs, a list says so", async () => {
+  let isBusy = true;
+  const { model, list, end } = openList({ "GET packages": () => listAnswer([row("a", "1")]) }, {}, () => isBusy);
+  list.showChanging("Upgrading a");
+  await list.refresh();
+  assert.equal(model.get("header").changing, "Upgrading a");
+  isBusy = false;
+  await list.refresh();
+  assert.equal(model.get("header").changing, "");
   end();
 });
 

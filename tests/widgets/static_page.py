@@ -36,6 +36,7 @@ _MOUNT = """async ([views, dark]) => {
       on: (name, listener) => listeners.push([name, listener]), off: () => {},
     };
     view.render({ model, el });
+    (window.models ??= []).push(model);
     const id = traits.rows?.find(({ bump }) => bump)?.name;
     if (id) {
       panel.querySelector(`tr[data-id="${id}"] [name=detail]`).click();

@@ -116,8 +116,8 @@ export function showNotebookLock(node, { notebook, place, isSeen, restore, creat
     const name = format.value;
     format.selectedIndex = 0;
     const { token } = place();
-    const response = await fetch(routeUrl(place(), "export", { format: name }), { headers: token ? { Authorization: `token ${token}` } : {}, credentials: "same-origin" });
-    const { export: exported, error } = await response.json();
+    const request = fetch(routeUrl(place(), "export", { format: name }), { headers: token ? { Authorization: `token ${token}` } : {}, credentials: "same-origin" });
+    const { export: exported, error } = await request.then((response) => response.json()).catch(() => ({}));
     if (isEnded) return;
     if (!exported) return say(error?.message ?? "The server does not answer.");
     saveFile(name, exported.text);

@@ -64,6 +64,7 @@ function createPlace({ Panel, Widget }, of) {
   const place = { host, fill, say, close };
   let turn = 0;
   let isStale = true;
+  let filled = Promise.resolve(); // once what is being filled is shown
   /** @type {{ compare: () => void, end: () => void } | null} */
   let lock = null;
   /** @type {{ dispose: () => void, plan: (body: object) => void } | null} */
@@ -80,9 +81,14 @@ function createPlace({ Panel, Widget }, of) {
     for (const shown of host.widgets.filter((widget) => widget !== noteWidget && widget !== lockWidget)) shown.dispose();
   }
 
-  async function fill() {
-    if (!of || !isStale) return;
+  function fill() {
+    if (!of || !isStale) return filled;
     isStale = false;
+    filled = fillNow();
+    return filled;
+  }
+
+  async function fillNow() {
     const mine = ++turn;
     const isCurrent = () => mine === turn && !host.isDisposed;
     empty();
@@ -126,6 +132,7 @@ function createPlace({ Panel, Widget }, of) {
 
   // The plan opens where the packages are shown: in the panel of the kernel, or in that over REST.
   async function restore(text) {
+    await filled; // the kernel may be another one meanwhile
     if (rest) return rest.plan({ restore: { text } });
     const kernel = session.session?.kernel;
     if (!kernel) return;

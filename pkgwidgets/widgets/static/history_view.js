@@ -49,7 +49,7 @@ function render({ model: widget, el }) {
     const changesLabel = changesText(changes) || "unreadable changes";
     const log = button(LABELS.log, { className: "pkgw-quiet pkgw-fold", name: "log", value: id,
       ariaLabel: `Log of ${changesLabel}`, ariaExpanded: String(unfolded.has(id)) });
-    const undoButton = undo && button(undo, { className: "pkgw-quiet", name: "undo", value: id, ariaLabel: namedLabel(undo, changesLabel) });
+    const undoButton = undo && button(undo, { className: "pkgw-quiet", name: "undo", value: id, ariaLabel: namedLabel(undo, changesLabel), ariaDisabled: String(Boolean(model.get("changing"))) });
     const refusalNode = refusal && h("div", { className: "pkgw-dim" }, refusal);
     return h("tr", null,
       h("td", { className: "pkgw-dim" }, agoNode(Date.parse(started) / 1_000), h("div", null, durationText(seconds))),
@@ -104,7 +104,7 @@ function render({ model: widget, el }) {
 
   function onClick({ target }) {
     const pressed = target.closest("button");
-    if (pressed?.name === "undo") model.send({ type: "undo", id: pressed.value });
+    if (pressed?.name === "undo" && pressed.ariaDisabled !== "true") model.send({ type: "undo", id: pressed.value });
     if (pressed?.name !== "log") return;
     const id = pressed.value;
     if (!unfolded.delete(id)) unfolded.add(id);
@@ -120,7 +120,7 @@ function render({ model: widget, el }) {
   el.addEventListener("keydown", onKey);
   root.addEventListener("click", onClick);
   const clock = setInterval(() => body.querySelectorAll("time").forEach(refreshAge), 30_000);
-  const events = ["change:entries", "change:logs"];
+  const events = ["change:entries", "change:logs", "change:changing"];
   for (const name of events) model.on(name, show);
   el.append(root);
   el.classList.add("pkgw-hidden");

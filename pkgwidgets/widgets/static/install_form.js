@@ -7,6 +7,7 @@ import { button, focusedIn, h, setText, versionText } from "./dom.js";
 import { LABELS } from "./labels.js";
 
 const NO_NAMES = [];
+const EVENTS = ["change:form", "change:changing"];
 const TYPING_MILLISECONDS = 200; // without a key, after which names are looked for
 
 const option = (choice) => h("option", { value: choice.version }, versionText(choice));
@@ -25,7 +26,7 @@ function render({ model: widget, el }) {
   name.setAttribute("list", suggestions.id); // a property of an input that cannot be assigned
   const version = h("select", { ariaLabel: "Version", className: "pkgw-select" });
   const plan = button(LABELS.preview, { className: "pkgw-main", onclick: sendPlan });
-  const remove = button(LABELS.uninstall, { className: "pkgw-quiet", onclick: () => model.send({ type: "uninstall", name: form().name }) });
+  const remove = button(LABELS.uninstall, { className: "pkgw-quiet", onclick: () => isChanging() || model.send({ type: "uninstall", name: form().name }) });
   const summary = h("p", { className: "pkgw-brings pkgw-about" });
   const preview = h("p", { className: "pkgw-brings pkgw-dim", role: "status" });
   const error = h("p", { className: "pkgw-note pkgw-bad", role: "alert" });
@@ -44,6 +45,7 @@ function render({ model: widget, el }) {
   let plannedText = ""; // of the last plan; it may take the focus, and to leave the field then must not clear the reason why it failed
 
   const form = () => model.get("form") ?? {};
+  const isChanging = () => Boolean(model.get("changing"));
   const focused = () => focusedIn(el);
 
   function show() {
@@ -58,7 +60,9 @@ function render({ model: widget, el }) {
     el.classList.toggle("pkgw-hidden", !isOpen);
     // Valid only while the field still has the name that was looked up.
     const installedVersion = name.value.trim() === projectName ? installed : "";
-    setText(status, busy || (installedVersion ? `${installedVersion} is installed` : ""));
+    // Not `disabled`: that would move the keyboard focus out of the panel.
+    for (const node of [plan, remove]) node.ariaDisabled = String(isChanging());
+    setText(status, (isChanging() ? "packages are being changed…" : busy) || (installedVersion ? `${installedVersion} is installed` : ""));
     drawVersions(projectName, releases);
     remove.hidden = !installedVersion;
     setText(error, errorText);
@@ -104,6 +108,7 @@ function render({ model: widget, el }) {
   }
 
   function sendPlan() {
+    if (isChanging()) return;
     plannedText = name.value;
     model.send({ type: "plan", name: name.value, version: version.disabled ? "" : version.value });
   }
@@ -122,7 +127,7 @@ function render({ model: widget, el }) {
   }
 
   el.addEventListener("keydown", onKey);
-  model.on("change:form", show);
+  for (const event of EVENTS) model.on(event, show);
   el.append(root);
   el.classList.add("pkgw-hidden");
   show();
@@ -130,7 +135,7 @@ function render({ model: widget, el }) {
   return () => {
     clearTimeout(typing);
     el.removeEventListener("keydown", onKey);
-    model.off("change:form", show);
+    for (const event of EVENTS) model.off(event, show);
     el.classList.remove("pkgw-hidden");
     root.remove();
   };

@@ -58,14 +58,23 @@ export function openRestPanel(element, { restart, session, ...place }) {
   models.task.restart = restart ?? server.restartKernel;
   for (const model of [models.table, models.copy]) Object.assign(model, { session, place });
 
+  // The buttons that plan are off while packages are changed.
+  const showChanging = (changing) => [models.form, models.history].forEach((model) => model.set("changing", changing));
+
   const list = listSide(server, models.table, {
     onRunning: ({ id, title }) => task.join(id, title),
     onListed: () => history.refresh(),
     isBusy: () => task.isRunning(),
   });
   const task = taskSide(server, models.task, {
-    onStarted: (title) => list.showChanging(title || "Changing packages"),
-    onFinished: () => list.refresh(),
+    onStarted(title) {
+      showChanging(true);
+      list.showChanging(title || "Changing packages");
+    },
+    onFinished() {
+      showChanging(false);
+      list.refresh();
+    },
     onRefused: (without) => plan.planWithout(without),
   });
   const plan = planSide(server, models.plan, { onOpen: () => task.close(), onApply: (id, title) => task.start(`plans/${id}`, title) });

@@ -14,13 +14,15 @@ const LOOK_EVERY_MILLISECONDS = 500; // while a copy is being made
 export function copySide(server, model, { wait = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)) } = {}) {
   let planId = "";
   let runId = ""; // of the copy that is being made
+  let isMaking = false; // also before the server has named it
+  let isCancelled = false; // the same
   let turn = 0; // only the newest plan counts
 
   const update = (fields) => model.get("form").open && model.set("form", { ...model.get("form"), ...fields });
   const fail = (error) => !server.isEnded() && update({ busy: "", making: false, error: asRefusal(error).message });
 
   async function open() {
-    if (runId) return;
+    if (isMaking) return;
     const answer = await server.get("copy").catch(() => null);
     if (!server.isEnded()) model.set("form", { open: true, name: answer?.name ?? "" });
   }
@@ -40,16 +42,20 @@ export function copySide(server, model, { wait = (milliseconds) => new Promise((
   }
 
   async function make(kernel) {
-    if (!planId) return;
+    if (!planId || isMaking) return;
+    isMaking = true;
+    isCancelled = false;
     update({ busy: "copying…", making: true, error: "" });
     try {
       ({ id: runId } = await server.post(`copies/${encodeURIComponent(planId)}`, kernel ? { kernel } : {}));
       planId = "";
+      if (isCancelled) cancel();
       await follow();
     } catch (error) {
       fail(error);
     }
     runId = "";
+    isMaking = false;
   }
 
   async function follow() {
@@ -71,7 +77,10 @@ export function copySide(server, model, { wait = (milliseconds) => new Promise((
     }
   }
 
-  const cancel = () => runId && server.remove(`copies/${encodeURIComponent(runId)}`).catch(() => {}); // too late: the next look tells
+  function cancel() {
+    isCancelled = true;
+    if (runId) server.remove(`copies/${encodeURIComponent(runId)}`).catch(() => {}); // too late: the next look tells
+  }
 
   return {
     open,
@@ -79,7 +88,7 @@ export function copySide(server, model, { wait = (milliseconds) => new Promise((
       if (type === "plan") plan(name);
       if (type === "make") make(kernel);
       if (type === "cancel") cancel();
-      if (type !== "close" || runId) return;
+      if (type !== "close" || isMaking) return;
       turn += 1;
       model.set("form", {});
     },

@@ -37,6 +37,8 @@ const sameIds = (before, after) => before.length === after.length && before.ever
 export function listSide(server, model, { onRunning, onListed, isBusy }) {
   /** @type {AbortController | null} */
   let current = null;
+  /** @type {Promise<any>} */
+  let running = Promise.resolve(); // until the newest request is answered
   let isWanted = false; // whether a check was requested
   let installed = ""; // a digest of what is installed
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -54,12 +56,12 @@ export function listSide(server, model, { onRunning, onListed, isBusy }) {
     model.tell({ type: "patch", rows: changed, revision });
   }
 
-  function showAnswer({ header, labels, rows, running, holds = {}, holds_notice: unreadable = "", ...answer }) {
+  function showAnswer({ header, labels, rows, running: change, holds = {}, holds_notice: unreadable = "", ...answer }) {
     ({ installed } = answer);
     model.set({ labels, holds });
-    setHeader({ changing: "", ...header, holds: unreadable });
+    setHeader({ ...(isBusy() ? {} : { changing: "" }), ...header, holds: unreadable });
     showRows(rows);
-    if (running) onRunning(running);
+    if (change) onRunning(change);
   }
 
   // Only the newest request counts: an older one is ended.
@@ -67,8 +69,10 @@ export function listSide(server, model, { onRunning, onListed, isBusy }) {
     current?.abort();
     const mine = (current = new AbortController());
     if (busy) setHeader({ busy });
+    const asked = server.get("packages", query, mine.signal);
+    running = asked.catch(() => {});
     try {
-      const answer = await server.get("packages", query, mine.signal);
+      const answer = await asked;
       return mine === current ? answer : null;
     } catch (error) {
       if (mine === current && !mine.signal.aborted && !server.isEnded()) setHeader({ busy: "", changing: "", notice: asRefusal(error).message });
@@ -105,7 +109,10 @@ export function listSide(server, model, { onRunning, onListed, isBusy }) {
     await marks.load();
   }
 
+  // After a check that runs: it would be ended by another request.
   async function retry(name) {
+    for (let last; last !== running;) await (last = running);
+    if (server.isEnded()) return;
     const answer = await request({ name, check_updates: true, refresh: true }, CHECKING);
     if (!answer) return;
     const news = new Map(answer.rows.map((row) => [keyOfRow(row), row]));

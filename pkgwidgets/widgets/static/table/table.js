@@ -14,6 +14,7 @@ import { makeOffers } from "./offers.js";
 import { bar, checkbox, part, statusText } from "./parts.js";
 import { CHIPS, COLUMNS, completeRow, matches, rowOrder, suggestedVersion } from "./rows.js";
 
+const PLANNING = new Set(["upgrade", "explain", "pick", "uninstall", "fix"]); // the buttons of a row that show a plan
 const MAX_UNSCROLLED_ROWS = 12; // a longer list has its own scroll bar
 
 /** @param {View} view */
@@ -33,7 +34,7 @@ function render({ model: widget, el }) {
   const unsafe = h("p", { className: "pkgw-note", role: "status" });
   const search = h("input", { type: "search", placeholder: "Filter (press /)", ariaLabel: "Filter packages", oninput: () => layout() });
   const chips = CHIPS.map((chip, i) => ({ ...chip, on: false, node: button("", { className: "pkgw-chip", onclick: () => pressChip(i) }) }));
-  const fix = button("", { onclick: () => model.send({ type: "fix", names: null }) });
+  const fix = button("", { onclick: () => isChanging || model.send({ type: "fix", names: null }) });
   const count = statusText("count");
   const sorted = h("span", { className: "pkgw-sr", role: "status" });
   const selectAll = checkbox("Select all shown", { onclick: () => setSelected(shown.filter(selectable), selectAll.checked) });
@@ -45,7 +46,7 @@ function render({ model: widget, el }) {
   const scroller = h("div", { className: "pkgw-scroll pkgw-list" }, table);
   const holdForm = makeHoldForm((hold) => model.send({ type: "hold", ...hold }), (id) => grid.focusName(id));
   const chosen = statusText("chosen");
-  const upgradeChosen = button("", { className: "pkgw-main", onclick: () => model.send({ type: "plan", names: [...selected].map((id) => rows.get(id).name) }) });
+  const upgradeChosen = button("", { className: "pkgw-main", onclick: () => isChanging || model.send({ type: "plan", names: [...selected].map((id) => rows.get(id).name) }) });
   const foot = bar("foot", chosen);
   const root = h("section", { className: "pkgw", ariaLabel: "Packages" },
     bar("head", title, where, checked, check, all, upgradeChosen, install, history), refused, copyMark.node, notice, unsafe,
@@ -63,6 +64,7 @@ function render({ model: widget, el }) {
   let ordered = []; // all rows, sorted
   let shown = [];
   let readOnly = false;
+  let isChanging = false;
   let wasChanging = false; // until the check after a change has ended
   let revision = 0;
   const selectable = (row) => row.action === "upgrade" && !readOnly;
@@ -75,6 +77,7 @@ function render({ model: widget, el }) {
     const newCells = rowCells(row, {
       readOnly, checked: checkedNow, open: open.has(id), more: details.get(id), picked: picked.get(id), unfolded: unfolded.has(id), inAll: offers.versionFor(id),
     });
+    if (isChanging) newCells.flatMap((cell) => [...cell.querySelectorAll("button")]).filter(({ name }) => PLANNING.has(name)).forEach((node) => { node.ariaDisabled = "true"; });
     [...tr.children].forEach((oldCell, i) => (newCells[i] ? oldCell.isEqualNode(newCells[i]) || oldCell.replaceWith(newCells[i]) : oldCell.remove()));
     tr.append(...newCells.slice(tr.children.length));
     tr.querySelector("[name=select]").checked = checkedNow;
@@ -226,8 +229,10 @@ function render({ model: widget, el }) {
       wasChanging = false;
       layout(); // rows that do not match any more stay only while the user may be about to press them
     }
-    const changed = readOnly !== isReadOnly;
+    const changed = readOnly !== isReadOnly || isChanging !== Boolean(changing);
     readOnly = isReadOnly;
+    isChanging = Boolean(changing);
+    for (const node of [fix, upgradeChosen]) node.ariaDisabled = String(isChanging);
     if (changed) grid.refresh(grid.drawn());
     showCounts();
   }
@@ -279,6 +284,7 @@ function render({ model: widget, el }) {
   };
 
   function press(id, actionName, node) {
+    if (isChanging && PLANNING.has(actionName)) return;
     if (id) return rowActions[actionName](rows.get(id), node);
     const choices = shown.filter(selectable);
     return setSelected(choices, choices.some((row) => !selected.has(row.id)));
@@ -298,7 +304,7 @@ function render({ model: widget, el }) {
     if (!target.matches("select")) return;
     const line = target.closest("tr");
     picked.set(line.dataset.id, target.value);
-    line.querySelector("[name=pick]").ariaDisabled = String(target.value === rows.get(line.dataset.id).version);
+    line.querySelector("[name=pick]").ariaDisabled = String(isChanging || target.value === rows.get(line.dataset.id).version);
   }
 
   function onKey(event) {
