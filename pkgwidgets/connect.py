@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pkgwidgets.analysis.code_context import CodeFiles
     from pkgwidgets.analysis.notebook_file import CodeCell
     from pkgwidgets.analysis.rehearsal_backend import RehearsalBackend
+    from pkgwidgets.backends.advisories.kept_audit import FileKeptAudit
     from pkgwidgets.backends.config.index_selection import SourceFactory
     from pkgwidgets.backends.config.policy_file import PolicyFile
     from pkgwidgets.backends.copies.folder_copies import FolderCopies
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
 # so each function imports its own. A process that changes files itself loads all of them before:
 # the change may replace pkgwidgets and what it imports.
 _LATE = (
+    "advisories.kept_audit",
     "config.index_selection",
     "config.policy_file",
     "config.projects",
@@ -449,9 +451,20 @@ def _backend(
     def kept_listing() -> FileKeptListing:
         from pkgwidgets.backends.environment.kept_listing import FileKeptListing
 
-        return FileKeptListing(f"{target.prefix}\n{target.python}", environment.stat_key)
+        return FileKeptListing(
+            f"{target.prefix}\n{target.python}",
+            environment.stat_key,
+            environment.likely_versions,
+            environment.one_look,
+        )
+
+    def kept_audit() -> FileKeptAudit:
+        from pkgwidgets.backends.advisories.kept_audit import FileKeptAudit
+
+        return FileKeptAudit(f"{target.prefix}\n{target.python}", the_last_check)
 
     the_index, policy = deferred(index), deferred(partial(_policy, target))
+    the_last_check = deferred(last_check)
     return Backend(
         environment=environment,
         records=deferred(records),
@@ -466,8 +479,9 @@ def _backend(
         limits=limits,
         without_installers=partial(_without_installers, target.prefix),
         writable_kernel=partial(_writable_kernel, target),
-        last_check=deferred(last_check),
+        last_check=the_last_check,
         kept_listing=deferred(kept_listing),
+        kept_audit=deferred(kept_audit),
         policy=policy,
         advisories=partial(_advisory_settings, target.prefix, sources),
         provenance=deferred(provenance),

@@ -27,12 +27,14 @@ def _no_report(event: Event) -> None:
 class AdvisoryAnswer:
     """What a source knows of one project; `as_of` is the UTC time of its data.
 
-    `stale_reason` says why a cached answer replaces a new one; else "".
+    `stale_reason` says why a cached answer replaces a new one; else "". Until the UTC time
+    `fresh_until` the source would answer the same; None if it is asked each time.
     """
 
     advisories: tuple[Advisory, ...]
     as_of: datetime
     stale_reason: str = ""
+    fresh_until: datetime | None = None
 
 
 AdvisoryResult = AdvisoryAnswer | PkgwidgetsError
@@ -49,6 +51,9 @@ class AdvisorySource(Protocol):
     @property
     def knows_projects(self) -> bool:
         """Whether it can answer for all versions of a project at once."""
+
+    def state(self) -> str:
+        """Return a text that changes with its address and files; "" if a change could be missed."""
 
     def advisories_of(
         self, projects: Mapping[NormalizedName, Version | None], report: Report = _no_report

@@ -21,6 +21,7 @@ from .errors import DiskFailed, LockUnreadable, PkgwidgetsError
 from .events import Event, Stage
 from .index_query import IndexQuery
 from .installed_metadata import InstalledMetadata
+from .kept_audit import NO_KEPT_AUDIT, KeptAudit
 from .kernels import Kernel, WritableKernel
 from .last_check import LastCheck, NoLastCheck
 from .limits import NO_LIMITS, Limits, no_limits
@@ -689,6 +690,8 @@ class Backend:
     """Keeps the rows of the last update check."""
     kept_listing: KeptListing = NO_KEPT_LISTING
     """Keeps the names and versions of what is installed."""
+    kept_audit: KeptAudit = NO_KEPT_AUDIT
+    """Keeps the rows of the last audit."""
     policy: PolicyFile = NO_POLICY_FILE
     """The holds and the minimum age. The active holds are among the limits, too."""
     advisories: Callable[[], AdvisorySettings] = NoAdvisorySettings

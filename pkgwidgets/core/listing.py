@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -39,6 +40,15 @@ class KeptListing(Protocol):
     def save(self, state: str, listing: Listing) -> None:
         """Keep the listing of a state."""
 
+    def guess(self) -> Mapping[NormalizedName, Version]:
+        """Return the likely versions of what comes from an index, without reading all metadata.
+
+        What was installed from elsewhere is never among them.
+        """
+
+    def one_look(self) -> AbstractContextManager[None]:
+        """Look at the environment once in a block, for its state and for the listing."""
+
 
 class NoKeptListing:
     """Keeps nothing."""
@@ -53,6 +63,14 @@ class NoKeptListing:
 
     def save(self, state: str, listing: Listing) -> None:
         """Do nothing."""
+
+    def guess(self) -> Mapping[NormalizedName, Version]:
+        """Return no versions."""
+        return {}
+
+    def one_look(self) -> AbstractContextManager[None]:
+        """Do nothing."""
+        return nullcontext()
 
 
 NO_KEPT_LISTING = NoKeptListing()

@@ -18,6 +18,10 @@ class Origin(StrEnum):
     SYSTEM = "system"
 
 
+KNOWN_TO_INDEXES = frozenset({Origin.INDEX, Origin.CONDA, Origin.SYSTEM})
+"""The origins whose names and versions mean the same to an index as here."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OriginReason:
     """Why distributions of one origin are listed but never changed."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from packaging.utils import NormalizedName
@@ -14,16 +14,15 @@ from pkgwidgets.core.advisory_sources import AdvisorySource
 from pkgwidgets.core.audit import Audit, AuditRow, row_order
 from pkgwidgets.core.errors import NoAdvisorySource, PackageNotFound
 from pkgwidgets.core.interfaces import Backend, Report, no_report
+from pkgwidgets.core.last_check import AnswerTimes
 from pkgwidgets.core.listing import ListedPackage, Listing
 from pkgwidgets.core.names import checked_names
-from pkgwidgets.core.origins import Origin
+from pkgwidgets.core.origins import KNOWN_TO_INDEXES
 
+from .early_answers import complete, list_and_ask
 from .known_advisories import KnownAdvisories, ask_sources
 from .listing import list_names
 from .safe_steps import SafeSteps
-
-_ASKED_ORIGINS = frozenset({Origin.INDEX, Origin.CONDA, Origin.SYSTEM})
-"""The origins whose names and versions mean the same to a source as here."""
 
 
 def audit(
@@ -36,19 +35,62 @@ def audit(
 ) -> Audit:
     """Ask all sources for the installed packages, or for some of them.
 
-    What a source does not answer is a row with the reason, never a safe package. Raises
-    `NoAdvisorySource`, `PackageNotFound` and `InvalidRequest`.
+    What a source does not answer is a row with the reason, never a safe package. An audit of
+    everything is kept while nothing that it depends on has changed. Raises `NoAdvisorySource`,
+    `PackageNotFound` and `InvalidRequest`.
     """
     if not sources:
         raise NoAdvisorySource(str(backend.environment.interpreter.prefix))
-    installed = list_names(backend)
-    wanted = _wanted(installed, None if names is None else checked_names(names))
+    if names is not None or now is not None:
+        names = None if names is None else checked_names(names)
+        return _ask(backend, sources, names, now or datetime.now(UTC), report).audit
+    states = [source.state() for source in sources]
+    state_of_sources = "\n".join(states) if all(states) else ""
+    kept = backend.kept_audit.load(state_of_sources)
+    if kept is not None:
+        return kept
+    answered = _ask(backend, sources, None, datetime.now(UTC), report, state_of_sources)
+    if answered.holds_until is not None and answered.index_times is not None:
+        backend.kept_audit.save(
+            answered.state, answered.audit, answered.holds_until, answered.index_times
+        )
+    return answered.audit
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Answered:
+    """An audit, and what decides how long it holds; `holds_until` None: not after this call."""
+
+    audit: Audit
+    state: str
+    holds_until: datetime | None
+    index_times: AnswerTimes | None
+
+
+def _ask(
+    backend: Backend,
+    sources: Sequence[AdvisorySource],
+    names: Collection[NormalizedName] | None,
+    now: datetime,
+    report: Report,
+    state_of_sources: str = "",
+) -> _Answered:
+    def ask(
+        projects: Mapping[NormalizedName, Version], report: Report
+    ) -> dict[NormalizedName, KnownAdvisories]:
+        return ask_sources(sources, dict(projects), now, report)
+
+    if names is None:
+        state, installed, early = list_and_ask(backend, state_of_sources, ask, report)
+    else:  # an unknown name is refused before a request
+        state, installed, early = "", list_names(backend), {}
+    wanted = _wanted(installed, names)
     versions = {
         name: package.version
         for name, package in wanted.items()
-        if package.version is not None and package.origin in _ASKED_ORIGINS
+        if package.version is not None and package.origin in KNOWN_TO_INDEXES
     }
-    known = ask_sources(sources, dict(versions), now or datetime.now(UTC), report)
+    known = complete(early, versions, ask, report)
     suspects = {
         name: versions[name]
         for name, found in known.items()
@@ -57,7 +99,15 @@ def audit(
     steps = SafeSteps(backend, sources, suspects, known, report)
     rows = [row for name in wanted for row in _rows(name, wanted[name], known.get(name), steps)]
     rows += _unreadable(installed, names)
-    return Audit(rows=tuple(sorted(rows, key=row_order)), checked=len(versions))
+    ends = [*(found.holds_until for found in known.values()), *steps.holds_until]
+    return _Answered(
+        audit=Audit(rows=tuple(sorted(rows, key=row_order)), checked=len(versions)),
+        state=state,
+        holds_until=min((end for end in ends if end is not None), default=None)
+        if None not in ends
+        else None,
+        index_times=steps.index_times,
+    )
 
 
 def _wanted(
@@ -73,7 +123,7 @@ def _wanted(
     }
 
 
-def _unreadable(installed: Listing, names: str | Iterable[str] | None) -> Iterator[AuditRow]:
+def _unreadable(installed: Listing, names: Collection[NormalizedName] | None) -> Iterator[AuditRow]:
     for name, package in installed.items() if names is None else ():
         if package.version is None:
             reason = f"its metadata cannot be read: {package.reason}"

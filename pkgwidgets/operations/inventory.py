@@ -13,17 +13,14 @@ from pkgwidgets.core.errors import PackageNotFound, PkgwidgetsError
 from pkgwidgets.core.events import Event, PackageChecked, Stage
 from pkgwidgets.core.index_query import IndexQuery
 from pkgwidgets.core.interfaces import Backend, ProjectAnswered, ProjectResult, Report, no_report
-from pkgwidgets.core.last_check import LastCheck
+from pkgwidgets.core.last_check import AnswerTimes, LastCheck
 from pkgwidgets.core.names import checked_name
-from pkgwidgets.core.origins import Origin
+from pkgwidgets.core.origins import KNOWN_TO_INDEXES
 from pkgwidgets.core.packages import PackageDependencies, PackageInfo
 from pkgwidgets.core.releases import Release, ReleaseList
 
 from .package_rows import PackageRowBuilder
 from .suggestions import add_near_names
-
-_CHECKED_ORIGINS = frozenset({Origin.INDEX, Origin.CONDA, Origin.SYSTEM})
-"""The origins for which the index is asked; the others have no releases there."""
 
 
 def get_packages(
@@ -90,12 +87,19 @@ def _keep(
     answers: Mapping[NormalizedName, ProjectResult],
 ) -> None:
     """Keep the rows of a full check, if the cache of the index holds every answer."""
+    times = answer_times(answers)
+    if times is not None:
+        last_check.save(state, rows, times)
+
+
+def answer_times(answers: Mapping[NormalizedName, ProjectResult]) -> AnswerTimes | None:
+    """Return the times of answers of the index; None if its cache does not hold all of them."""
     times: dict[NormalizedName, tuple[float, float]] = {}
     for name, answer in answers.items():
         if not isinstance(answer, ReleaseList) or answer.times is None:
-            return
+            return None
         times[name] = answer.times
-    last_check.save(state, rows, times)
+    return times
 
 
 def _row_of(rows: tuple[PackageInfo, ...], name: str) -> tuple[PackageInfo, ...]:
@@ -108,7 +112,7 @@ def _row_of(rows: tuple[PackageInfo, ...], name: str) -> tuple[PackageInfo, ...]
 
 def _report_rows(rows: tuple[PackageInfo, ...], report: Report) -> tuple[PackageInfo, ...]:
     """Report the rows of the last check as if the index had answered for each."""
-    checked = [row for row in rows if row.version and row.origin in _CHECKED_ORIGINS]
+    checked = [row for row in rows if row.version and row.origin in KNOWN_TO_INDEXES]
     if report is not no_report:
         report(Event(stage=Stage.ASKING, done=0, total=len(checked)))
         for done, row in enumerate(checked, 1):
@@ -202,4 +206,4 @@ def _lookup(name: str, installed: dependency_graph.Installed) -> NormalizedName:
 
 
 def _can_check(distribution: Distribution | Unreadable) -> bool:
-    return isinstance(distribution, Distribution) and distribution.origin in _CHECKED_ORIGINS
+    return isinstance(distribution, Distribution) and distribution.origin in KNOWN_TO_INDEXES

@@ -28,6 +28,8 @@ class KnownAdvisories:
     """Why sources did not answer."""
     doubts: tuple[str, ...] = ()
     """Why answers may be out of date."""
+    holds_until: datetime | None = None
+    """Until when all sources would say the same, and none is too old; None if that is unknown."""
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -73,4 +75,17 @@ def _join(
         as_of=min(times, default=None),
         failures=tuple(failures),
         doubts=tuple(doubts),
+        holds_until=None if failures or doubts else _earliest_end(answers),
     )
+
+
+def _earliest_end(
+    answers: Sequence[tuple[AdvisorySource, AdvisoryResult | None]],
+) -> datetime | None:
+    """Return the first moment at which an answer may change or is too old; None if unknown."""
+    ends = list[datetime]()
+    for _, answer in answers:
+        if not isinstance(answer, AdvisoryAnswer) or answer.fresh_until is None:
+            return None
+        ends += [answer.fresh_until, answer.as_of + _OLD]
+    return min(ends, default=None)

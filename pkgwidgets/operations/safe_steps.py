@@ -18,9 +18,11 @@ from pkgwidgets.core.advisory_sources import AdvisoryAnswer, AdvisorySource
 from pkgwidgets.core.errors import PkgwidgetsError
 from pkgwidgets.core.index_query import IndexQuery
 from pkgwidgets.core.interfaces import Backend, ProjectResult, Report
+from pkgwidgets.core.last_check import AnswerTimes
 from pkgwidgets.core.limits import Limits, without_repeats
 from pkgwidgets.core.updates import eligible_releases
 
+from .inventory import answer_times
 from .known_advisories import KnownAdvisories, ask_sources
 
 _MAX_CONFIRMATIONS = 20
@@ -51,6 +53,7 @@ class SafeSteps:
         self._whole = [source for source in sources if source.knows_projects]
         self._partial = [source for source in sources if not source.knows_projects]
         self._known = dict(known)
+        self._holds_until: list[datetime | None] = [None] if self._partial and suspects else []
         self._answers: Mapping[NormalizedName, ProjectResult] = {}
         if suspects:
             self._ask_for_all_versions()
@@ -90,6 +93,7 @@ class SafeSteps:
         answers = ask_sources(self._whole, dict.fromkeys(self._suspects), now, self._report)
         for name, whole in answers.items():
             partial = self._known[name]
+            self._holds_until.append(whole.holds_until)
             records = [
                 advisory
                 for group in (*partial.groups, *whole.groups)
@@ -98,6 +102,16 @@ class SafeSteps:
             self._known[name] = KnownAdvisories(
                 groups=group_by_alias(records), failures=(*partial.failures, *whole.failures)
             )
+
+    @property
+    def holds_until(self) -> tuple[datetime | None, ...]:
+        """Until when the sources would say the same of all versions; None is unknown."""
+        return tuple(self._holds_until)
+
+    @property
+    def index_times(self) -> AnswerTimes | None:
+        """The times of the answers of the index; None if its cache does not hold all of them."""
+        return answer_times(self._answers)
 
     def of(self, name: NormalizedName) -> SafeStep:
         """Return the step of a package, computed once."""

@@ -4,8 +4,10 @@
 
 DIR holds one `<id>.json.gz` a project, its PEP 691 page; TAR the `*.dist-info` folders of an
 environment that has them. An OSV service with the records of `tests/advisories` answers on
-loopback after 30 ms. The bare side sends the same requests, eight at once, and reads nothing.
-Each measurement is a process of its own; only the call itself is measured.
+loopback after 30 ms. The bare side sends the same requests by `requests`, eight at once, and
+reads nothing. Each measurement is a process of its own, in which the user has agreed before. What
+either side imports for its requests counts, because it is imported when they are made. The start of
+Python, pandas and the service are not measured.
 """
 
 from __future__ import annotations
@@ -38,6 +40,13 @@ with OsvServer(records) as server:
     def wait(path):
         time.sleep(0.03)
     server.fault = wait
+    answer, known = server.answer, {}
+    def answer_once(query):  # a real service has an index; its work must not hide ours
+        key = json.dumps(query, sort_keys=True)
+        if key not in known:
+            known[key] = answer(query)
+        return known[key]
+    server.answer = answer_once
     print(server.url, flush=True)
     for line in sys.stdin:
         print(json.dumps(server.requests), flush=True)
@@ -54,48 +63,60 @@ def measure(call):
 OURS = f"""{HEAD}
 import pandas
 from pkgwidgets import PackageService
-python, index, source = sys.argv[1:4]
-service = PackageService(python, index_url=index)
-service.use_advisories(source)
+service = PackageService(sys.argv[1], index_url=sys.argv[2])
 measure(lambda: service.check_advisories())
 """
+AGREE = """
+import sys
+from pkgwidgets import PackageService
+PackageService(sys.argv[1], index_url=sys.argv[2]).use_advisories(sys.argv[3])
+"""
 BARE = f"""{HEAD}
-import requests
-from concurrent.futures import ThreadPoolExecutor
 source, index = sys.argv[1:3]
-session = requests.Session()
-def send(request):
-    path, body = request
-    if body is None:
-        session.get(path if path.startswith("http") else source + path).content
-    else:
-        session.post(source + path, json=body).content
-batches, rest = json.loads(sys.argv[3])
+with open(sys.argv[3]) as file:
+    batches, rest = json.load(file)
 def call():
-    with ThreadPoolExecutor(8) as pool:
-        for batch in batches:
-            send(batch)
-        list(pool.map(send, rest))
+    import requests
+    from concurrent.futures import ThreadPoolExecutor
+    session = requests.Session()
+    def send(request):
+        path, body = request
+        if body is None:
+            session.get(path if path.startswith("http") else source + path).content
+        else:
+            session.post(source + path, json=body).content
+    for batch in batches:
+        send(batch)
+    if rest:
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(send, rest))
 measure(call)
 """
 
 
-def add_affected(python: Path) -> None:
-    """Install, as `dist-info` folders, an affected release of each project of the records."""
+def add_affected(python: Path, pages: Path) -> None:
+    """Install, as `dist-info` folders, an affected release of each project that has a page."""
     site = next((python.parent.parent / "lib").glob("python*")) / "site-packages"
     with zipfile.ZipFile(TESTS / "advisories" / "records.zip") as archive:
         records = [json.loads(archive.read(name)) for name in sorted(archive.namelist())]
     affected = [entry for record in records for entry in record["affected"]]
     versions = {e["package"]["name"].lower(): e["versions"][-1] for e in affected if e["versions"]}
+    installed = {_project(info): info for info in site.glob("*.dist-info")}
     for name, version in versions.items():
         stem = name.replace("-", "_")
-        for old in site.glob(f"{stem}-*.dist-info"):
-            shutil.rmtree(old)
+        if not (pages / f"{name}.json.gz").exists():
+            continue
+        if name in installed:
+            shutil.rmtree(installed[name])
         info = site / f"{stem}-{version}.dist-info"
         info.mkdir()
         text = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
         (info / "METADATA").write_text(text)
         (info / "RECORD").write_text(f"{info.name}/METADATA,,\n{info.name}/RECORD,,\n")
+
+
+def _project(info: Path) -> str:
+    return info.name.partition("-")[0].lower().replace("_", "-")
 
 
 @contextmanager
@@ -127,7 +148,7 @@ def rows_of(pages: Path, environment: Path, pairs: int) -> list[Row]:
         python = make_environment(Path(folder) / "env", environment, pages)
         with serve_pages(pages) as index:
             clean = _measure(Path(folder), python, index, source, process, pairs)
-            add_affected(python)
+            add_affected(python, pages)
             affected = _measure(Path(folder, "a"), python, index, source, process, pairs)
             return [
                 *clean,
@@ -144,7 +165,11 @@ def _measure(
         return Cost(seconds=seconds, processor=processor, memory=0.0)
 
     def ours(cache: str) -> Cost:
-        return cost([sys.executable, "-c", OURS, str(python), index, source], cache)
+        return cost([sys.executable, "-c", OURS, str(python), index], cache)
+
+    variables = {"XDG_CONFIG_HOME": str(folder / "own")}
+    agree = [sys.executable, "-c", AGREE, str(python), index, source]
+    run_for_output(agree, clean_environment() | variables)
 
     numbers = iter(range(10_000))
     recorded_requests(process)
@@ -155,7 +180,9 @@ def _measure(
     affected = sorted({q["package"]["name"] for q in queries if "version" not in q})
     rest = [request for request in seen if request[1] is None]
     rest += [(f"{index}{name}/", None) for name in affected]
-    bare = [sys.executable, "-c", BARE, source, index, json.dumps([batches, rest])]
+    folder.mkdir(exist_ok=True)
+    (folder / "requests.json").write_text(json.dumps([batches, rest]))
+    bare = [sys.executable, "-c", BARE, source, index, str(folder / "requests.json")]
     print(f"{len(batches)} batches, {len(rest)} other requests, {len(affected)} affected packages")
     ours("fresh")
     costs = paired(

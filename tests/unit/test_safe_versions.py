@@ -37,6 +37,9 @@ class Records:
     address = "records"
     knows_projects = True
 
+    def state(self) -> str:
+        return ""
+
     def advisories_of(
         self, projects: Mapping[NormalizedName, Version | None], report: Report = no_report
     ) -> Mapping[NormalizedName, AdvisoryResult]:

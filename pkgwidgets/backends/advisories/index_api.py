@@ -43,6 +43,10 @@ class IndexApi:
         self.address = shown_address
         self._access = access
 
+    def state(self) -> str:
+        """Return "": each audit asks it."""
+        return ""
+
     @cached_property
     def _client(self) -> Client:
         headers = {"Accept": "application/json", "User-Agent": "pkgwidgets"}

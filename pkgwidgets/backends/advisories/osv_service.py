@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from time import monotonic, time
 from typing import Any
@@ -79,6 +79,10 @@ class OsvService:
         headers = {"Accept": "application/json", "User-Agent": "pkgwidgets"}
         return Client(self._address, headers, at_once=_CONNECTIONS, access=self._access)
 
+    def state(self) -> str:
+        """Return the address; the answers have their times."""
+        return self.address
+
     def advisories_of(
         self, projects: _Projects, report: Report = no_report
     ) -> Mapping[NormalizedName, AdvisoryResult]:
@@ -87,7 +91,7 @@ class OsvService:
         limit = self._fresh_seconds
         fresh = {name: a for name, a in cached.items() if a.asked <= now < a.asked + limit}
         answers: dict[NormalizedName, AdvisoryResult] = {
-            name: _answer(answer, name, projects[name]) for name, answer in fresh.items()
+            name: _answer(answer, name, projects[name], limit) for name, answer in fresh.items()
         }
         missing = {name: version for name, version in projects.items() if name not in answers}
         if missing:
@@ -118,7 +122,7 @@ class OsvService:
                 continue
             texts = tuple((advisory_id, records[advisory_id]) for advisory_id in ids)
             updates[name] = CachedAnswer(asked=now, records=texts)
-            answers[name] = _answer(updates[name], name, version)
+            answers[name] = _answer(updates[name], name, version, self._fresh_seconds)
         self._cache.put({name: (projects[name], answer) for name, answer in updates.items()})
         return answers
 
@@ -216,15 +220,15 @@ def _decode(response: Response) -> Mapping[str, Any]:
     return answer
 
 
-def _answer(cached: CachedAnswer, name: NormalizedName, version: Version | None) -> AdvisoryAnswer:
-    advisories = (_read(*record) for record in cached.records)
-    return AdvisoryAnswer(
-        # Without a version, the service names the records of all versions.
-        advisories=tuple(found.named_for(name, version) for found in advisories)
-        if version is not None
-        else tuple(advisories),
-        as_of=datetime.fromtimestamp(cached.asked, UTC),
-    )
+def _answer(
+    cached: CachedAnswer, name: NormalizedName, version: Version | None, fresh_seconds: float = 0.0
+) -> AdvisoryAnswer:
+    advisories = tuple(_read(*record) for record in cached.records)
+    if version is not None:  # without one, the service names the records of all versions
+        advisories = tuple(found.named_for(name, version) for found in advisories)
+    as_of = datetime.fromtimestamp(cached.asked, UTC)
+    until = as_of + timedelta(seconds=fresh_seconds)
+    return AdvisoryAnswer(advisories=advisories, as_of=as_of, fresh_until=until)
 
 
 def _read(advisory_id: str, text: bytes) -> Advisory:

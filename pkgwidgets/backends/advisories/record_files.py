@@ -7,6 +7,7 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from time import time_ns
 
 from packaging.utils import NormalizedName
 from packaging.version import Version
@@ -21,6 +22,10 @@ from pkgwidgets.core.text import count_noun
 _MAX_RECORD_BYTES = 8 << 20
 _MAX_BYTES = 2 << 30
 _MAX_RECORDS = 500_000
+
+_SETTLED_NANOSECONDS = 2_000_000_000
+"""The age from which a file's time shows each later change, whatever the file system's clock."""
+_UNTIL_FILES_CHANGE = datetime.max.replace(tzinfo=UTC)
 
 _Index = tuple[dict[NormalizedName, list[Advisory]], datetime, str]
 """The advisories, the time of the newest one, and why some may be missing."""
@@ -39,6 +44,16 @@ class RecordFiles:
     def address(self) -> str:
         """The path."""
         return str(self._path)
+
+    def state(self) -> str:
+        """Return the times and sizes of all files; "" if they are missing or were just written."""
+        try:
+            key = self._key()
+        except OSError:
+            return ""
+        settled = time_ns() - _SETTLED_NANOSECONDS
+        is_settled = all(max(modified, changed) < settled for _, modified, changed, _, _ in key)
+        return f"{self.address} {key}" if is_settled and key else ""
 
     def advisories_of(
         self, projects: Mapping[NormalizedName, Version | None], report: Report = no_report
@@ -60,6 +75,7 @@ class RecordFiles:
                 ),
                 as_of=as_of,
                 stale_reason=doubt,
+                fresh_until=_UNTIL_FILES_CHANGE,
             )
             for name, version in projects.items()
         }
@@ -70,9 +86,10 @@ class RecordFiles:
             self._cached = key, self._read()
         return self._cached[1]
 
-    def _key(self) -> object:
+    def _key(self) -> list[tuple[str, int, int, int, int]]:
         paths = sorted(self._path.rglob("*.json")) if self._path.is_dir() else [self._path]
-        return [(path, path.stat().st_mtime_ns, path.stat().st_size) for path in paths]
+        found = ((path, path.stat()) for path in paths)
+        return [(str(path), s.st_mtime_ns, s.st_ctime_ns, s.st_ino, s.st_size) for path, s in found]
 
     def _read(self) -> _Index:
         records, unreadable = _records(self._path)
@@ -83,7 +100,8 @@ class RecordFiles:
         now = datetime.now(UTC)
         # One from the future would keep old data new for ever.
         times = [found.modified for found in records if found.modified and found.modified <= now]
-        as_of = max(times, default=None) or datetime.fromtimestamp(self._path.stat().st_mtime, UTC)
+        changed = datetime.fromtimestamp(self._path.stat().st_mtime, UTC)
+        as_of = max(times, default=min(changed, now))
         files = count_noun(unreadable, "file")
         return index, as_of, f"{files} of {self.address} cannot be read" if unreadable else ""
 

@@ -19,9 +19,7 @@ from pkgwidgets.backends.config.policy_file import PolicyFile
 from pkgwidgets.core.advisory_sources import AdvisorySource
 from pkgwidgets.core.errors import InvalidRequest, PolicyUnreadable, SourceNotAgreed
 
-from .index_api import IndexApi
-from .osv_service import OsvService
-from .record_files import RecordFiles
+from .late_source import LateSource
 
 VARIABLE = "PKGWIDGETS_ADVISORIES"
 INDEX = "index"
@@ -63,14 +61,30 @@ class ConfiguredSources:
 
     def _source(self, name: str) -> AdvisorySource:
         if name != INDEX and not _is_address(name):
+            from .record_files import RecordFiles
+
             return RecordFiles(Path(name).expanduser().absolute())
         shown = self._shown(name)
         if shown not in self._own("agreed"):
             raise SourceNotAgreed(shown)
-        index = self._index()
-        if name == INDEX:
+        return self._index_api(shown) if name == INDEX else self._osv_service(name, shown)
+
+    def _osv_service(self, address: str, shown: str) -> LateSource:
+        def make() -> AdvisorySource:
+            from .osv_service import OsvService
+
+            return OsvService(address, shown, self._index().access)
+
+        return LateSource(address=shown, knows_projects=True, known_state=shown, make=make)
+
+    def _index_api(self, shown: str) -> LateSource:
+        def make() -> AdvisorySource:
+            from .index_api import IndexApi
+
+            index = self._index()
             return IndexApi(index.indexes[-1], shown, index.access)
-        return OsvService(name, shown, index.access)
+
+        return LateSource(address=shown, knows_projects=False, known_state="", make=make)
 
     def _shown(self, name: str) -> str:
         if name != INDEX:

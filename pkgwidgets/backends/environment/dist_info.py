@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Collection, Iterable
+import threading
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cached_property, lru_cache
 from pathlib import Path
 
 from packaging.utils import NormalizedName, canonicalize_name
+from packaging.version import Version
 
 from pkgwidgets.core.environment import DIRECT_URL, Distribution, Interpreter, Unreadable
 from pkgwidgets.core.origins import Origin
 from pkgwidgets.core.redaction import without_credentials
 
 from . import eggs, headers, leftovers, stat_keys
+from .folder_names import likely_versions
 from .search_path import with_added_folders
 from .stat_keys import Installation, StatKey
 
@@ -31,6 +35,16 @@ class DistInfoReader:
         self._last: tuple[
             list[list[Installation]], dict[NormalizedName, Distribution | Unreadable]
         ] = ([], {})
+        self._look = threading.local()
+
+    @contextmanager
+    def one_look(self) -> Iterator[None]:
+        """Look at the folders once in this block, for the key and for reading, in this thread."""
+        self._look.installations = None
+        try:
+            yield
+        finally:
+            del self._look.installations
 
     def read(self) -> dict[NormalizedName, Distribution | Unreadable]:
         """Read all distributions; of several with one name, the first in import order counts.
@@ -48,11 +62,27 @@ class DistInfoReader:
 
     def installations(self) -> list[list[Installation]]:
         """Return the installations of each folder, in import order."""
+        seen: list[list[Installation]] | None = getattr(self._look, "installations", None)
+        if seen is not None:
+            return seen
         last = {(folder, name): key for found in self._last[0] for folder, name, key in found}
-        return [
-            stat_keys.with_keys(_installations(folder), last)
-            for folder in with_added_folders(list(map(str, self._interpreter.search)))
-        ]
+        installations = [stat_keys.with_keys(places, last) for places in self._places()]
+        if hasattr(self._look, "installations"):
+            self._look.installations = installations
+        return installations
+
+    def likely_versions(self) -> Mapping[NormalizedName, Version]:
+        """Return the likely versions of what came from an index; little METADATA is read."""
+
+        def read(folder: str, name: str) -> Distribution | Unreadable:
+            return self.read_one(*stat_keys.with_keys([(folder, name)], {}))
+
+        return likely_versions((place for places in self._places() for place in places), read)
+
+    def _places(self) -> list[list[tuple[str, str]]]:
+        """Return the folder and the name of each installation, by folder in import order."""
+        folders = with_added_folders(list(map(str, self._interpreter.search)))
+        return list(map(_installations, folders))
 
     def _read_all(
         self, installations: Iterable[Iterable[Installation]]

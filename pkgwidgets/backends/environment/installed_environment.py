@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
 from pathlib import Path
 
 from packaging.utils import NormalizedName
+from packaging.version import Version
 
 from pkgwidgets.backends.store import lock, trial
 from pkgwidgets.backends.store.filesystem import os_error_text
@@ -54,6 +55,20 @@ class InstalledEnvironment:
         That is the case for two seconds after a change, because the times of files have steps.
         """
         return self._stat_key.now()
+
+    def one_look(self) -> AbstractContextManager[None]:
+        """Look at the folders once in a block: `stat_key` and `distributions` then agree.
+
+        Only for this thread; a change in the block is seen after it.
+        """
+        return self._distributions.one_look()
+
+    def likely_versions(self) -> Mapping[NormalizedName, Version]:
+        """Return the likely versions of what came from an index, before METADATA is read.
+
+        What was installed from a URL, a repository or a folder is never among them.
+        """
+        return self._distributions.likely_versions()
 
     def protected_reason(self) -> str | None:
         """Return why no user may change anything, such as PEP 668; None without such a reason.

@@ -7,8 +7,8 @@ tells whether that is needed.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 
 from packaging.utils import NormalizedName
@@ -26,17 +26,26 @@ _Row = tuple[str, str | None, str, str]
 class FileKeptListing:
     """The listing of one environment; it never raises for its file.
 
-    `environment` names the file, `find_state` returns the stat key. A damaged file, or one of
+    `environment` names the file, `find_state` returns the stat key, and `guess` the likely
+    versions. In a block of `one_look` the environment is looked at once. A damaged file, or one of
     another state, counts as missing.
     """
 
     def __init__(
-        self, environment: str, find_state: Callable[[], str], *, folder: Path | None = None
+        self,
+        environment: str,
+        find_state: Callable[[], str],
+        guess: Callable[[], Mapping[NormalizedName, Version]] = dict,
+        one_look: Callable[[], AbstractContextManager[None]] = nullcontext,
+        *,
+        folder: Path | None = None,
     ) -> None:
         self._environment = environment
         self._given_folder = folder
         self._last: tuple[str, Listing] | None = None
         self.state = find_state
+        self.guess = guess
+        self.one_look = one_look
 
     def load(self, state: str) -> Listing | None:
         """Return the listing in this state; None if it is not kept."""

@@ -67,10 +67,10 @@ class FileLastCheck:
         if not state:
             return None
         last = self._last
-        if last is not None and last[0] == state and self._is_current(last[1]):
+        if last is not None and last[0] == state and self.is_current(last[1]):
             return last[2]
         kept = self._read(state)
-        if kept is None or not self._is_current(kept[1]):
+        if kept is None or not self.is_current(kept[1]):
             return None
         self._last = kept
         return kept[2]
@@ -85,7 +85,8 @@ class FileLastCheck:
         with self._lock, suppress(OSError, ValueError):
             kept_file.write(self._file, head, body)
 
-    def _is_current(self, times: AnswerTimes) -> bool:
+    def is_current(self, times: AnswerTimes) -> bool:
+        """Tell whether answers of these times are fresh, and the cache has no later ones."""
         if not self._are_fresh(times):
             return False
         file = cache_file.cache_file(self._folder)
@@ -101,7 +102,7 @@ class FileLastCheck:
             kept_state, times = json.loads(head)
             if kept_state != state:
                 return None
-            return state, _parse_times(times), rows_from_text(body)
+            return state, parse_times(times), rows_from_text(body)
         except (OSError, ValueError, TypeError, AttributeError, RecursionError):
             return None
 
@@ -116,7 +117,8 @@ class FileLastCheck:
         return self._folder / f"checks-{_FORMAT_VERSION}" / f"{name}.json"
 
 
-def _parse_times(times: dict[str, list[float]]) -> AnswerTimes:
+def parse_times(times: dict[str, list[float]]) -> AnswerTimes:
+    """Return the times of a decoded file; raise ValueError or TypeError for anything else."""
     parsed = {}
     for name, (asked, fresh_until) in times.items():
         if type(asked) is not float or type(fresh_until) is not float:

@@ -1,0 +1,37 @@
+"""A source that is made when it is asked, since a kept audit needs no HTTP client."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from packaging.utils import NormalizedName
+from packaging.version import Version
+
+from pkgwidgets.core.advisory_sources import AdvisoryResult, AdvisorySource
+from pkgwidgets.core.interfaces import Report, no_report
+
+
+@dataclass(frozen=True, kw_only=True)
+class LateSource:
+    """What is known of a source before it is made, and how it is made."""
+
+    address: str
+    knows_projects: bool
+    known_state: str
+    make: Callable[[], AdvisorySource]
+
+    @cached_property
+    def _source(self) -> AdvisorySource:
+        return self.make()
+
+    def state(self) -> str:
+        """Return the state, which the address decides alone."""
+        return self.known_state
+
+    def advisories_of(
+        self, projects: Mapping[NormalizedName, Version | None], report: Report = no_report
+    ) -> Mapping[NormalizedName, AdvisoryResult]:
+        """Ask the source, which loads its HTTP client; see `AdvisorySource`."""
+        return self._source.advisories_of(projects, report)
