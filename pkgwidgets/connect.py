@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pkgwidgets.backends.copies.folder_copies import FolderCopies
     from pkgwidgets.backends.environment.bystanders import RecordAffectedDistributions
     from pkgwidgets.backends.environment.kept_listing import FileKeptListing
+    from pkgwidgets.backends.environment.last_listing import FileLastListing
     from pkgwidgets.backends.environment.record_files import RecordFiles
     from pkgwidgets.backends.history.cluster_records import ClusterRecordFiles
     from pkgwidgets.backends.history.permits import FolderPermits
@@ -69,8 +70,10 @@ _LATE = (
     "environment.file_owners",
     "environment.kept_listing",
     "environment.kernel_specs",
+    "environment.last_listing",
     "environment.launch_command",
     "environment.record_files",
+    "history.transaction_reader",
     "index.last_check",
     "index.multi",
     "installer.lock_sources",
@@ -448,6 +451,14 @@ def _backend(
             partial(_check_state, environment, journal, limits, policy),
         )
 
+    def last_listing() -> FileLastListing:
+        from pkgwidgets.backends.environment.last_listing import FileLastListing
+
+        return FileLastListing(
+            f"{target.prefix}\n{target.python}",
+            partial(_listing_state, environment, journal),
+        )
+
     def kept_listing() -> FileKeptListing:
         from pkgwidgets.backends.environment.kept_listing import FileKeptListing
 
@@ -480,6 +491,7 @@ def _backend(
         without_installers=partial(_without_installers, target.prefix),
         writable_kernel=partial(_writable_kernel, target),
         last_check=the_last_check,
+        last_listing=deferred(last_listing),
         kept_listing=deferred(kept_listing),
         kept_audit=deferred(kept_audit),
         policy=policy,
@@ -499,6 +511,12 @@ def _advisory_settings(prefix: Path, sources: SourceFactory) -> AdvisorySettings
     return ConfiguredSources(prefix, sources)
 
 
+def _listing_state(environment: InstalledEnvironment, journal: FolderJournal) -> str:
+    """Return what the rows of a listing depend on; "" if it is not certain."""
+    parts = [environment.stat_key(), journal.stat_key()]
+    return "\n".join([_INSTALLATION, *parts]) if all(parts) else ""
+
+
 def _check_state(
     environment: InstalledEnvironment,
     journal: FolderJournal,
@@ -508,10 +526,10 @@ def _check_state(
     """Return what the rows of a check depend on besides the index; "" if it is not certain."""
     from pkgwidgets.core.policy import policy_time
 
-    parts = [environment.stat_key(), journal.stat_key()]
+    listed = _listing_state(environment, journal)
     minimum = policy.policy().minimum_age
     age = f"{minimum!r} at {policy_time()}" if minimum else ""
-    return "\n".join([_INSTALLATION, *parts, repr(limits()), age]) if all(parts) else ""
+    return "\n".join([listed, repr(limits()), age]) if listed else ""
 
 
 def _import_checker(

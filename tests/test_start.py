@@ -48,6 +48,19 @@ def test_first_listing_as_values_loads_nothing_heavy(garden: Demo) -> None:
     assert not loaded_by(code, str(garden.python)) & HEAVY_BUT_PACKAGING
 
 
+def test_listing_that_is_kept_loads_neither_plans_nor_requirements(garden: Demo) -> None:
+    code = (
+        "import time; from pkgwidgets.__main__ import main; "
+        "from pkgwidgets.backends.environment import environment_stat_key as keys; "
+        "keys.time_ns = lambda: time.time_ns() + 5 * 10**9; main()"
+    )
+    words = ("packages", "--python", str(garden.python))
+    first, second = loaded_by(code, *words), loaded_by(code, *words)
+    late = {"pkgwidgets.core.plans", "pkgwidgets.operations.package_rows", "packaging.requirements"}
+    assert late <= first
+    assert not late & second
+
+
 def test_listing_on_the_command_line_loads_nothing_heavy(garden: Demo) -> None:
     words = ("packages", "--python", str(garden.python))
     loaded = loaded_by("from pkgwidgets.__main__ import main; main()", *words)

@@ -25,8 +25,8 @@ from pkgwidgets.operations import transactions as operations
 from pkgwidgets.operations.skip_failing import plan_without_failing
 from pkgwidgets.presentation import payloads
 
+from . import change_tables
 from . import copies as copy_verbs
-from . import tables
 from .console import Console, Part
 from .listing import DONE, NOTHING, Verb, connect_and_recover, describe_environment
 from .plan_text import apply_command, done_parts, plan_parts, uv_commands
@@ -122,7 +122,7 @@ def holds(request: Request, console: Console) -> int:
     """List what limits versions."""
     rows = holds_of.list_holds(connect_and_recover(request, console))
     console.write_json(lambda: {"holds": [payloads.hold(row) for row in rows]})
-    console.show(tables.holds(rows) if rows else "There are no holds.")
+    console.show(change_tables.holds(rows) if rows else "There are no holds.")
     return DONE
 
 
@@ -149,7 +149,7 @@ def drift(request: Request, console: Console) -> int:
     """List what differs from a lock."""
     found = restore.drift(connect_and_recover(request, console), request.names[0])
     console.write_json(lambda: payloads.drift(found))
-    console.show(*([tables.drift(found.rows)] if found else []), f"{found}.")
+    console.show(*([change_tables.drift(found.rows)] if found else []), f"{found}.")
     return DONE
 
 
@@ -195,7 +195,9 @@ def history(request: Request, console: Console) -> int:
     console.write_json(
         lambda: {"transactions": [payloads.transaction(entry) for entry in reversed(transactions)]}
     )
-    console.show(tables.history(transactions) if transactions else "There are no changes yet.")
+    console.show(
+        change_tables.history(transactions) if transactions else "There are no changes yet."
+    )
     for transaction_id, reason in undo.list_refusals(backend, transactions).items():
         console.show(f"{transaction_id} can no longer be undone: {reason}.")
     return DONE

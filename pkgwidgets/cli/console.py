@@ -11,7 +11,6 @@ from contextlib import contextmanager, suppress
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TextIO
 
-from pkgwidgets.core.errors import PkgwidgetsError
 from pkgwidgets.core.events import Event, Stage, describe
 from pkgwidgets.core.interfaces import Report, no_report
 from pkgwidgets.core.text import escape_hidden
@@ -22,6 +21,8 @@ from . import streams
 
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
+
+    from pkgwidgets.core.errors import PkgwidgetsError
 
 Part = str | TextTable
 

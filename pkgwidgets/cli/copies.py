@@ -7,7 +7,7 @@ from pkgwidgets.core.interfaces import Backend
 from pkgwidgets.operations import copying
 from pkgwidgets.presentation import payloads
 
-from . import tables
+from . import change_tables
 from .console import Console
 
 DONE, NOTHING = 0, 3
@@ -46,7 +46,7 @@ def copies(backend: Backend, request: Request, console: Console) -> int:
     """List the copies."""
     rows = copying.list_copies(backend)
     console.write_json(lambda: {"environments": [payloads.environment_copy(row) for row in rows]})
-    console.show(tables.copies(rows) if rows else "There are no copies.")
+    console.show(change_tables.copies(rows) if rows else "There are no copies.")
     return DONE
 
 

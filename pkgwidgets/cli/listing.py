@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pkgwidgets.commands.grammar import Request
 from pkgwidgets.connect import connect
 from pkgwidgets.core.errors import PkgwidgetsError
-from pkgwidgets.core.interfaces import Backend, Report
-from pkgwidgets.core.packages import PackageInfo
 from pkgwidgets.core.text import count_noun
-from pkgwidgets.operations import inventory, recovery
+from pkgwidgets.operations import listing, recovery
 
 from . import tables
 from .console import Console, Part
+
+if TYPE_CHECKING:
+    from pkgwidgets.core.interfaces import Backend, Report
+    from pkgwidgets.core.packages import PackageInfo
 
 DONE = 0
 FAILED = 1
@@ -28,9 +30,11 @@ def packages(request: Request, console: Console) -> int:
     """List all installed packages, or those named."""
     backend = connect_and_recover(request, console)
     if request.names:
+        from pkgwidgets.operations import inventory  # late: a kept listing needs no index
+
         rows = tuple(inventory.get_package(backend, name) for name in request.names)
     else:
-        rows = inventory.get_packages(backend)
+        rows = listing.list_rows(backend)
     console.write_json(lambda: {"packages": _payload(rows)})
     console.show(tables.packages(rows), _package_count(rows, backend))
     return DONE
@@ -83,6 +87,8 @@ def connect_and_recover(request: Request, console: Console) -> Backend:
 def _check_for_updates(
     backend: Backend, request: Request, report: Report
 ) -> tuple[PackageInfo, ...]:
+    from pkgwidgets.operations import inventory
+
     names: Sequence[str | None] = request.names or (None,)
     return tuple(
         row

@@ -18,7 +18,7 @@ from pkgwidgets.core.text import (
 )
 from pkgwidgets.core.transactions import Transaction
 
-from . import tables
+from . import change_tables
 from .console import Part
 
 _RESTART_ADVICE = (
@@ -32,7 +32,7 @@ def plan_parts(plan: Plan, history: Sequence[Transaction]) -> Iterator[Part]:
     if undone is not None:
         yield f"Undoes the change of {format_time(undone.started)} ({undone.id})."
     if plan.changes or not plan:
-        yield tables.plan(plan) if plan else "There is nothing to change."
+        yield change_tables.plan(plan) if plan else "There is nothing to change."
     for hold in plan.holds:
         yield f"{capitalize_first(str(hold))}."
     if plan.project is not None:

@@ -36,7 +36,7 @@ def parse_arguments(arguments: Sequence[str], *, magic: bool = False) -> dict[st
 
     Like argparse, `--help` prints the help and raises SystemExit.
     """
-    return vars(_build_parser(magic=magic).parse_args(list(arguments)))
+    return vars(_build_parser(arguments, magic=magic).parse_args(list(arguments)))
 
 
 def verbs(*, magic: bool = False) -> tuple[str, ...]:
@@ -68,7 +68,8 @@ class _Parser(argparse.ArgumentParser):
         )
 
 
-def _build_parser(*, magic: bool) -> _Parser:
+def _build_parser(arguments: Sequence[str], *, magic: bool) -> _Parser:
+    """Return the parser for these arguments; each verb that is not among them has none."""
     program = "%packages" if magic else "pkgwidgets"
     parser = _Parser(
         prog=program,
@@ -91,7 +92,9 @@ def _build_parser(*, magic: bool) -> _Parser:
         parser_class=_VerbParser,
     )
     for verb in verbs(magic=magic):
-        commands.add_parser(verb, verb=verb, program=program, magic=magic)
+        if verb in arguments:  # two dozen parsers take longer to make than a listing takes
+            commands.add_parser(verb, verb=verb, program=program, magic=magic)
+    commands.choices = verbs(magic=magic)  # type: ignore[assignment] # what an error lists
     return parser
 
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pkgwidgets.core.errors import InvalidRequest
-from pkgwidgets.core.plans import AllowPolicy, StepLimit
 
 from .argument_parser import UsageError, parse_arguments
 from .argument_parser import options as options
 from .argument_parser import verbs as verbs
 from .plan_request import ACTIONS, Action, PlanRequest
+
+if TYPE_CHECKING:
+    from pkgwidgets.core.plans import AllowPolicy, StepLimit
 
 CHANGING: tuple[str, ...] = ACTIONS
 """The verbs that change an environment."""

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, Protocol, get_args
+from typing import TYPE_CHECKING, Literal, Protocol, get_args
 
 from pkgwidgets.core.errors import InvalidRequest
 from pkgwidgets.core.interfaces import Backend, Report, no_report
-from pkgwidgets.core.lock import Export
 from pkgwidgets.core.names import checked_name, checked_requirement
 from pkgwidgets.core.plan_arguments import checked_project, checked_target
-from pkgwidgets.core.plans import AllowPolicy, Plan, StepLimit
+
+if TYPE_CHECKING:
+    from pkgwidgets.core.lock import Export
+    from pkgwidgets.core.plans import AllowPolicy, Plan, StepLimit
 
 Action = Literal["upgrade", "install", "uninstall", "undo", "fix", "restore"]
 ACTIONS: tuple[Action, ...] = get_args(Action)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from packaging.specifiers import SpecifierSet
 from packaging.utils import (
@@ -13,10 +14,12 @@ from packaging.utils import (
 )
 from packaging.version import InvalidVersion, Version
 
-from .environment import Interpreter
-from .releases import Release, Wheel
 from .requirement_text import read_specifiers
 from .versions import admits
+
+if TYPE_CHECKING:
+    from .environment import Interpreter
+    from .releases import Release, Wheel
 
 _NO_PYTHON = SpecifierSet("<0.dev0")
 

@@ -6,15 +6,19 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from packaging.markers import UndefinedComparison, UndefinedEnvironmentName
 from packaging.requirements import Requirement
 from packaging.utils import NormalizedName, canonicalize_name
-from packaging.version import Version
 
 from .environment import Distribution, Unreadable
-from .plans import Change
 from .requirement_text import UnknownRequirement, read_old_requirement, read_requirement
+
+if TYPE_CHECKING:
+    from packaging.version import Version
+
+    from .plans import Change
 
 Installed = Mapping[NormalizedName, Distribution | Unreadable]
 ActiveRequirements = Mapping[NormalizedName, tuple[Requirement, ...]]

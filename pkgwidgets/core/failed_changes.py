@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-
-from packaging.utils import NormalizedName
+from typing import TYPE_CHECKING
 
 from .breakages import reported_breakages
 from .errors import InstallFailed, StageFailed, VerificationFailed
 from .transactions import UNCHANGED_OUTCOMES, Transaction
+
+if TYPE_CHECKING:
+    from packaging.utils import NormalizedName
 
 _FAULTS_OF_PACKAGES = frozenset({StageFailed.code, InstallFailed.code, VerificationFailed.code})
 """The errors that the new packages cause; others come from the disk, a lock or the user."""

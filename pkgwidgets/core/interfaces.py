@@ -8,34 +8,39 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
-from packaging.utils import NormalizedName
-from packaging.version import Version
-
-from .advisory_sources import AdvisorySettings, NoAdvisorySettings
-from .copies import NO_COPIES, EnvironmentCopies
-from .differences import Difference
-from .environment import Distribution, Interpreter, Unreadable
+from . import stand_ins
 from .errors import DiskFailed, LockUnreadable, PkgwidgetsError
 from .events import Event, Stage
-from .index_query import IndexQuery
-from .installed_metadata import InstalledMetadata
-from .kept_audit import NO_KEPT_AUDIT, KeptAudit
-from .kernels import Kernel, WritableKernel
 from .last_check import LastCheck, NoLastCheck
-from .limits import NO_LIMITS, Limits, no_limits
-from .listing import NO_KEPT_LISTING, KeptListing
-from .lock import Lock, LockedFile, LockedSource
-from .plans import Plan
-from .policy import NO_POLICY, Policy
-from .preparations import Preparations
-from .project_names import NO_PROJECT_NAMES, ProjectNames
-from .projects import NO_PROJECT_FILES, OwningProject, ProjectFiles, no_project
-from .provenance import NO_PROVENANCE, ProvenanceSource
-from .releases import Release
-from .summaries import NO_SUMMARIES, SummarySource
-from .transactions import Transaction
+from .last_listing import LastListing, NoLastListing
+from .stand_ins import no_limits
+
+if TYPE_CHECKING:
+    from packaging.utils import NormalizedName
+    from packaging.version import Version
+
+    from .advisory_sources import AdvisorySettings
+    from .copies import EnvironmentCopies
+    from .differences import Difference
+    from .environment import Distribution, Interpreter, Unreadable
+    from .index_query import IndexQuery
+    from .installed_metadata import InstalledMetadata
+    from .kept_audit import KeptAudit
+    from .kernels import Kernel, WritableKernel
+    from .limits import Limits
+    from .listing import KeptListing
+    from .lock import Lock, LockedFile, LockedSource
+    from .plans import Plan
+    from .policy import Policy
+    from .preparations import Preparations
+    from .project_names import ProjectNames
+    from .projects import OwningProject, ProjectFiles
+    from .provenance import ProvenanceSource
+    from .releases import Release
+    from .summaries import SummarySource
+    from .transactions import Transaction
 
 _VERSIONED_NAME = re.compile(r"(?<![\w.-])([a-z0-9]+(?:-[a-z0-9]+)*)(?:\[[^\]]*\])?[<>=!~]")
 """A name with a version, as in `pea[pod]>=1`."""
@@ -373,7 +378,7 @@ class ImportChecker(Protocol):
         """Move the bytecode that was compiled in the stage into the environment."""
 
 
-ProjectResult = Sequence[Release] | PkgwidgetsError
+ProjectResult: TypeAlias = "Sequence[Release] | PkgwidgetsError"
 """The answer for one project: its releases, newest first, or the error."""
 
 
@@ -424,7 +429,7 @@ class ResolveRequest:
     """Packages to leave out of the resolution: their pages cannot be read."""
     metadata: tuple[InstalledMetadata, ...] = ()
     """Installed releases whose own metadata is not to be read."""
-    configured: Limits = NO_LIMITS
+    configured: Limits = field(default_factory=no_limits)
     """What the configuration of uv or pip allows."""
 
     def kept_names(self, explanation: str) -> tuple[str, ...]:
@@ -451,7 +456,7 @@ class Installer(Protocol):
         *,
         constraints: Sequence[str] = (),
         ignored: Collection[NormalizedName] = (),
-        configured: Limits = NO_LIMITS,
+        configured: Limits,
     ) -> frozenset[NormalizedName]:
         """Return all direct and indirect dependencies of a requirement, without itself.
 
@@ -577,7 +582,7 @@ class NoPolicyFile:
 
     def policy(self) -> Policy:
         """Return a policy that allows everything."""
-        return NO_POLICY
+        return stand_ins.no_policy()
 
     def text(self) -> str:
         """Return the text of no file."""
@@ -676,9 +681,9 @@ class Backend:
     """The modules of pkgwidgets that an undo needs; a plan that changes it must keep them."""
     limits: Callable[[], Limits] = no_limits
     """Reads the limits that the configuration sets now."""
-    project: Callable[[], OwningProject | None] = no_project
+    project: Callable[[], OwningProject | None] = stand_ins.no_project
     """Finds the project that the environment belongs to."""
-    project_files: ProjectFiles = NO_PROJECT_FILES
+    project_files: ProjectFiles = field(default_factory=stand_ins.no_project_files)
     """The files of that project."""
     without_installers: Callable[[Stage, Report], AbstractContextManager[None]] = (
         no_other_installers
@@ -688,21 +693,23 @@ class Backend:
     """Finds a kernel of another environment, which this user may change."""
     last_check: LastCheck = field(default_factory=NoLastCheck)
     """Keeps the rows of the last update check."""
-    kept_listing: KeptListing = NO_KEPT_LISTING
+    last_listing: LastListing = field(default_factory=NoLastListing)
+    """Keeps the rows of the last listing."""
+    kept_listing: KeptListing = field(default_factory=stand_ins.no_kept_listing)
     """Keeps the names and versions of what is installed."""
-    kept_audit: KeptAudit = NO_KEPT_AUDIT
+    kept_audit: KeptAudit = field(default_factory=stand_ins.no_kept_audit)
     """Keeps the rows of the last audit."""
     policy: PolicyFile = NO_POLICY_FILE
     """The holds and the minimum age. The active holds are among the limits, too."""
-    advisories: Callable[[], AdvisorySettings] = NoAdvisorySettings
+    advisories: Callable[[], AdvisorySettings] = stand_ins.no_advisory_settings
     """Returns the settings of the sources of advisories."""
-    provenance: ProvenanceSource = NO_PROVENANCE
+    provenance: ProvenanceSource = field(default_factory=stand_ins.no_provenance)
     """Reads who published files, as the index says."""
     lock_sources: LockSources = NO_LOCK_SOURCES
     """Addresses of files and direct URLs, for locks."""
-    copies: EnvironmentCopies = NO_COPIES
+    copies: EnvironmentCopies = field(default_factory=stand_ins.no_copies)
     """This user's copies of environments."""
-    project_names: ProjectNames = NO_PROJECT_NAMES
+    project_names: ProjectNames = field(default_factory=stand_ins.no_project_names)
     """The names of all projects on the indexes, for suggestions."""
-    summaries: SummarySource = NO_SUMMARIES
+    summaries: SummarySource = field(default_factory=stand_ins.no_summaries)
     """What a project that is not installed is, in its own words."""

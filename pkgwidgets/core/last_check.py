@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from packaging.utils import NormalizedName
 
-from .packages import PackageInfo
+if TYPE_CHECKING:
+    from .packages import PackageInfo
 
 AnswerTimes = Mapping[NormalizedName, tuple[float, float]]
 """When the index gave each answer, and until when it is fresh, in seconds since the epoch."""

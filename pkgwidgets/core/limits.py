@@ -207,11 +207,6 @@ class Limits:
 NO_LIMITS = Limits()
 
 
-def no_limits() -> Limits:
-    """Return limits that allow everything."""
-    return NO_LIMITS
-
-
 def without_repeats(
     blockers: Mapping[NormalizedName, str], settings: Collection[NormalizedName]
 ) -> dict[NormalizedName, str]:

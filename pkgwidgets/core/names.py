@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
-from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import (
     NormalizedName,
     canonicalize_name,
@@ -13,6 +13,9 @@ from packaging.utils import (
 
 from .errors import InvalidRequest
 from .versions import checked_version
+
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
 
 # A PEP 508 name in ASCII only: IGNORECASE would admit the dotless i and the Kelvin sign.
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
@@ -52,6 +55,8 @@ def checked_requirement(text: object) -> Requirement:
     """
     if not isinstance(text, str) or len(text) > 10 * _MAX_NAME_CHARACTERS or not text.isascii():
         raise InvalidRequest("requirement", text)
+    from packaging.requirements import InvalidRequirement, Requirement  # late: names need neither
+
     try:
         requirement = Requirement(text)
     except (InvalidRequirement, ValueError, RecursionError):

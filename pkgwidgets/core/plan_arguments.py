@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import cast, get_args
-
-from packaging.version import Version
+from typing import TYPE_CHECKING, cast
 
 from .errors import InvalidRequest
-from .plans import AllowPolicy, StepLimit
+from .plan_choices import ALLOW_POLICIES, STEP_LIMITS
 from .versions import checked_version
+
+if TYPE_CHECKING:
+    from packaging.version import Version
+
+    from .plans import AllowPolicy, StepLimit
 
 
 def checked_allow(text: str) -> AllowPolicy:
     """Return the policy that a text names; raise `InvalidRequest` for any other text."""
-    if text not in get_args(AllowPolicy):
-        raise InvalidRequest("allow", text, f"use one of {', '.join(get_args(AllowPolicy))}")
+    if text not in ALLOW_POLICIES:
+        raise InvalidRequest("allow", text, f"use one of {', '.join(ALLOW_POLICIES)}")
     return cast("AllowPolicy", text)
 
 
 def checked_step(text: object) -> StepLimit | None:
     """Return the biggest step that a text names; raise `InvalidRequest` for any other text."""
-    if text is not None and text not in get_args(StepLimit):
-        raise InvalidRequest("step", text, f"use one of {', '.join(get_args(StepLimit))}")
+    if text is not None and text not in STEP_LIMITS:
+        raise InvalidRequest("step", text, f"use one of {', '.join(STEP_LIMITS)}")
     return cast("StepLimit | None", text)
 
 

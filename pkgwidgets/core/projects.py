@@ -160,11 +160,6 @@ class NoProjectFiles:
 NO_PROJECT_FILES = NoProjectFiles()
 
 
-def no_project() -> OwningProject | None:
-    """Return None: the environment belongs to no project."""
-    return None
-
-
 def digest(text: str) -> str:
     """Return the SHA-256 of a text in UTF-8, in hex."""
     return sha256(text.encode()).hexdigest()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
-from packaging.utils import NormalizedName
+from typing import TYPE_CHECKING, Protocol
 
 from .text import escape_hidden
+
+if TYPE_CHECKING:
+    from packaging.utils import NormalizedName
 
 _MAX_CHARACTERS = 300
 

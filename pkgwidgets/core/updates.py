@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-
-from packaging.version import Version
+from typing import TYPE_CHECKING
 
 from .compatibility import has_compatible_wheel
-from .environment import Interpreter
 from .releases import Release, ReleaseList
+
+if TYPE_CHECKING:
+    from packaging.version import Version
+
+    from .environment import Interpreter
 
 
 def may_be_newest(version: Version, installed: Version | None) -> bool:

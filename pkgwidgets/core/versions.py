@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from packaging.specifiers import SpecifierSet
+from typing import TYPE_CHECKING
+
 from packaging.version import InvalidVersion, Version
 
 from .errors import InvalidRequest
 from .packages import VersionStep
+
+if TYPE_CHECKING:
+    from packaging.specifiers import SpecifierSet
 
 _MAX_VERSION_CHARACTERS = 200
 _NEWEST = "leave out the version to get the latest"

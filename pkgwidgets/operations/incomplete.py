@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from packaging.utils import NormalizedName, canonicalize_name
 
 from pkgwidgets.core.errors import EnvironmentRefused, RollbackFailed
 from pkgwidgets.core.history import find_transaction
-from pkgwidgets.core.interfaces import Backend
 from pkgwidgets.core.plans import Change
 from pkgwidgets.core.transactions import Outcome
+
+if TYPE_CHECKING:
+    from pkgwidgets.core.interfaces import Backend
 
 BLOCKED = "its last change is not completely rolled back"
 """Why a plan for other packages holds a package back."""

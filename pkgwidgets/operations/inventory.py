@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
-from packaging.utils import NormalizedName
-
-from pkgwidgets.core import dependency_graph
 from pkgwidgets.core.compatibility import has_compatible_wheel
 from pkgwidgets.core.environment import Distribution, Unreadable
 from pkgwidgets.core.errors import PackageNotFound, PkgwidgetsError
@@ -19,8 +17,14 @@ from pkgwidgets.core.origins import KNOWN_TO_INDEXES
 from pkgwidgets.core.packages import PackageDependencies, PackageInfo
 from pkgwidgets.core.releases import Release, ReleaseList
 
+from .listing import list_rows
 from .package_rows import PackageRowBuilder
 from .suggestions import add_near_names
+
+if TYPE_CHECKING:
+    from packaging.utils import NormalizedName
+
+    from pkgwidgets.core import dependency_graph
 
 
 def get_packages(
@@ -29,8 +33,7 @@ def get_packages(
     """List everything installed; with `check_updates`, ask the index for every package."""
     if check_updates:
         return check_for_updates(backend, report=report)
-    installed = backend.environment.distributions()
-    return PackageRowBuilder.of(backend, installed, with_limits=False).unchecked_rows
+    return list_rows(backend)
 
 
 def get_package(backend: Backend, name: str, *, check_updates: bool = False) -> PackageInfo:

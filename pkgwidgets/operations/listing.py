@@ -1,9 +1,15 @@
-"""List names and versions, without reading any metadata if nothing changed since the last time."""
+"""List what is installed, without reading any metadata if nothing changed since the last time."""
 
 from __future__ import annotations
 
-from pkgwidgets.core.interfaces import Backend
-from pkgwidgets.core.listing import Listing, listing_of
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pkgwidgets.core.interfaces import Backend
+    from pkgwidgets.core.listing import Listing
+    from pkgwidgets.core.packages import PackageInfo
+
+# What reads and computes is imported late: where the rows are kept, nothing of it is needed.
 
 
 def list_names(backend: Backend) -> Listing:
@@ -12,6 +18,22 @@ def list_names(backend: Backend) -> Listing:
     kept = backend.kept_listing.load(state)
     if kept is not None:
         return kept
+    from pkgwidgets.core.listing import listing_of
+
     listing = listing_of(backend.environment.distributions())
     backend.kept_listing.save(state, listing)
     return listing
+
+
+def list_rows(backend: Backend) -> tuple[PackageInfo, ...]:
+    """Return the rows of everything installed, without answers of the index."""
+    state = backend.last_listing.state()
+    kept = backend.last_listing.load(state)
+    if kept is not None:
+        return kept
+    from .package_rows import PackageRowBuilder
+
+    installed = backend.environment.distributions()
+    rows = PackageRowBuilder.of(backend, installed, with_limits=False).unchecked_rows
+    backend.last_listing.save(state, rows)
+    return rows

@@ -6,18 +6,14 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
+from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
-
-from packaging.requirements import Requirement
-from packaging.utils import NormalizedName
-from packaging.version import Version
 
 from pkgwidgets.core import dependency_graph
 from pkgwidgets.core.environment import Distribution, Interpreter, Unreadable
 from pkgwidgets.core.errors import PkgwidgetsError
 from pkgwidgets.core.failed_changes import failure_notes
 from pkgwidgets.core.history import committed
-from pkgwidgets.core.interfaces import Backend, Environment, ProjectResult
 from pkgwidgets.core.limits import NO_LIMITS, Limits, without_repeats
 from pkgwidgets.core.packages import PackageInfo, PackageStatus, VersionStep
 from pkgwidgets.core.plans import ChangeKind
@@ -29,6 +25,13 @@ from pkgwidgets.core.versions import version_step
 
 from .incomplete import incomplete_packages
 from .release_ages import NO_AGES, ReleaseAges
+
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
+    from packaging.utils import NormalizedName
+    from packaging.version import Version
+
+    from pkgwidgets.core.interfaces import Backend, Environment, ProjectResult
 
 _LAST_BUILDERS: WeakKeyDictionary[Environment, PackageRowBuilder] = WeakKeyDictionary()
 """The last builder of each environment."""

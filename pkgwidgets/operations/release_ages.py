@@ -5,18 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from packaging.utils import NormalizedName
-from packaging.version import Version
 
 from pkgwidgets.core.errors import PkgwidgetsError
-from pkgwidgets.core.interfaces import Backend, ProjectResult
 from pkgwidgets.core.limits import Limit
-from pkgwidgets.core.plans import Change
 from pkgwidgets.core.policy import MinimumAge, policy_time
 from pkgwidgets.core.releases import Release, ReleaseList
 
-from .snapshot import ProjectResults
+if TYPE_CHECKING:
+    from packaging.version import Version
+
+    from pkgwidgets.core.interfaces import Backend, ProjectResult
+    from pkgwidgets.core.plans import Change
+
+    from .snapshot import ProjectResults
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from pkgwidgets.core.errors import PkgwidgetsError
 from pkgwidgets.core.hints import Hint
-from pkgwidgets.core.plans import HeldBack
+
+if TYPE_CHECKING:
+    from pkgwidgets.core.plans import HeldBack
 
 
 class Face(StrEnum):

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from packaging.version import Version
 
 from pkgwidgets.core.origins import ORIGIN_REASONS, Origin
 from pkgwidgets.core.packages import PackageInfo, PackageStatus
-from pkgwidgets.core.releases import Release
 from pkgwidgets.core.text import format_day
+
+if TYPE_CHECKING:
+    from pkgwidgets.core.releases import Release
 
 ActionName = Literal["", "upgrade", "explain", "retry"]
 

@@ -30,6 +30,7 @@ from pkgwidgets.core.errors import (
 from pkgwidgets.core.events import Event, Stage
 from pkgwidgets.core.index_query import IndexQuery
 from pkgwidgets.core.interfaces import Backend, ResolveRequest, no_report
+from pkgwidgets.core.limits import NO_LIMITS
 from pkgwidgets.core.plans import Change, Plan
 from pkgwidgets.demo import Demo, catalog
 from pkgwidgets.demo.wheel_builder import BuiltWheel
@@ -131,10 +132,13 @@ def test_impossible_resolution_is_explained(
 
 def test_dependencies_of_a_requirement_are_listed(kit: Kit) -> None:
     installer = kit.backend.installer
-    assert installer.dependencies("bedplanner>=2.3") == {"beanpoles", "sundrift"}
-    assert installer.dependencies("raintable") == frozenset()
+    assert installer.dependencies("bedplanner>=2.3", configured=NO_LIMITS) == {
+        "beanpoles",
+        "sundrift",
+    }
+    assert installer.dependencies("raintable", configured=NO_LIMITS) == frozenset()
     with pytest.raises(PlanImpossible):
-        installer.dependencies("bedplanner>=9")
+        installer.dependencies("bedplanner>=9", configured=NO_LIMITS)
 
 
 def test_unavailable_index_is_not_an_impossible_plan(kit: Kit) -> None:
@@ -143,7 +147,7 @@ def test_unavailable_index_is_not_an_impossible_plan(kit: Kit) -> None:
     with pytest.raises((IndexUnavailable, ResolutionFailed)):
         kit.backend.installer.resolve(ResolveRequest(requirements=("unseen==1.0",)))
     with pytest.raises((IndexUnavailable, ResolutionFailed)):
-        kit.backend.installer.dependencies("unseen==1.0")
+        kit.backend.installer.dependencies("unseen==1.0", configured=NO_LIMITS)
 
 
 # --- staging and installing

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cached_property, lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
@@ -21,7 +22,9 @@ from pkgwidgets.core.redaction import without_credentials
 from . import eggs, headers, leftovers, stat_keys
 from .folder_names import likely_versions
 from .search_path import with_added_folders
-from .stat_keys import Installation, StatKey
+
+if TYPE_CHECKING:
+    from .stat_keys import Installation, StatKey
 
 # Paths are strings here: with hundreds of folders, `Path` objects take twice the time.
 

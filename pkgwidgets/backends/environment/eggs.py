@@ -6,7 +6,6 @@ What `importlib.metadata` and uv read of them is read here. None of them has a R
 from __future__ import annotations
 
 import os
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -73,6 +72,8 @@ def _requirements(text: str) -> Iterator[str]:
 
 
 def _read_archive(path: str) -> tuple[bytes, tuple[str, ...]]:
+    import zipfile  # late: such archives are rare
+
     try:
         with zipfile.ZipFile(path) as archive:
             metadata = archive.open("EGG-INFO/PKG-INFO").read(_MAX_BYTES)

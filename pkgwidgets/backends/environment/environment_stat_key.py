@@ -6,14 +6,17 @@ import os
 from collections.abc import Iterator
 from hashlib import sha256
 from time import time_ns
+from typing import TYPE_CHECKING
 
 import packaging
 
-from pkgwidgets.core.environment import Interpreter
-
 from . import eggs
-from .dist_info import DistInfoReader
 from .stat_keys import Installation
+
+if TYPE_CHECKING:
+    from pkgwidgets.core.environment import Interpreter
+
+    from .dist_info import DistInfoReader
 
 _SETTLED_NANOSECONDS = 2_000_000_000
 """The age from which a file's time shows each later change, whatever the file system's clock."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import configparser
-import locale
 from pathlib import Path
 
 from pkgwidgets.core.text import escape_hidden
@@ -30,6 +28,9 @@ def marker_message(text: str) -> str:
     The marker is an INI file: `Error`, or `Error-de_DE` and `Error-de`, in a section of its own.
     Returns "" if it has no message, or cannot be parsed, which PEP 668 allows.
     """
+    import configparser  # late: most environments have no marker
+    import locale
+
     parser = configparser.ConfigParser(interpolation=None)
     try:
         parser.read_string(text)

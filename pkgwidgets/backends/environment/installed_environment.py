@@ -7,13 +7,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
 from pathlib import Path
-
-from packaging.utils import NormalizedName
-from packaging.version import Version
+from typing import TYPE_CHECKING
 
 from pkgwidgets.backends.store import lock, trial
 from pkgwidgets.backends.store.filesystem import os_error_text
-from pkgwidgets.core.environment import Distribution, Interpreter, Unreadable
 from pkgwidgets.core.text import short_hash
 
 from . import permissions
@@ -21,6 +18,12 @@ from .dist_info import DistInfoReader
 from .environment_stat_key import EnvironmentStatKey
 from .externally_managed import marker_message, read_marker
 from .temporary_environment import temporary_reason
+
+if TYPE_CHECKING:
+    from packaging.utils import NormalizedName
+    from packaging.version import Version
+
+    from pkgwidgets.core.environment import Distribution, Interpreter, Unreadable
 
 DATA_FOLDER = ".pkgwidgets"
 """The folder of pkgwidgets in the prefix: on the device of site-packages, in no RECORD."""

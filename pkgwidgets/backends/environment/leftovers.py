@@ -8,8 +8,6 @@ from pathlib import Path
 
 from pkgwidgets.core.environment import Distribution, Unreadable
 
-from . import record
-
 
 def only_whole(same_name: list[Distribution | Unreadable]) -> Distribution | Unreadable:
     """Return the distribution of several with one name in one folder, if all others are leftovers.
@@ -55,6 +53,8 @@ def _is_leftover(path: Path) -> bool:
 
 def _has_own_modules(leftover: Path, whole: Path) -> bool:
     """Return whether a module of the first is there that the RECORD of the second does not list."""
+    from . import record  # late: leftovers are rare
+
     names = _module_names(leftover / "top_level.txt")
     owned = record.all_first_names(row.path for row in record.entries_in(whole, names))
     return any(

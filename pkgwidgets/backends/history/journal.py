@@ -7,40 +7,31 @@ import sys
 from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
-
-from packaging.utils import canonicalize_name
+from typing import TYPE_CHECKING, Any
 
 from pkgwidgets.backends.processes import process
 from pkgwidgets.backends.store import filesystem, forks, lock
 from pkgwidgets.backends.store.journal_file import (
     RESERVE_BYTES,
     JournalFiles,
-    Line,
     as_disk_failed,
     is_transaction_id,
-    step_of,
 )
 from pkgwidgets.backends.worker import initiator
 from pkgwidgets.core.errors import DiskFailed, RollbackFailed
-from pkgwidgets.core.plan_json import plan_from_text, plan_to_text
-from pkgwidgets.core.plans import Plan
-from pkgwidgets.core.transactions import Outcome, Transaction
 
+from .timestamps import FORMAT as TIMESTAMP_FORMAT
+from .timestamps import parse_timestamp
 from .transaction_cache import TransactionCache, stat_key
 
-_TIMESTAMP_FORMAT = "%Y%m%dT%H%M%S%f"
-_OUTCOMES = {
-    "COMMIT": Outcome.COMMITTED,
-    "ROLLED_BACK": Outcome.ROLLED_BACK,
-    "ABORTED": Outcome.ABORTED,
-    "INCOMPLETE": Outcome.INCOMPLETE,
-}
-"""The steps that end a transaction."""
+if TYPE_CHECKING:
+    from pkgwidgets.core.plans import Plan
+    from pkgwidgets.core.transactions import Transaction
+
+# A listing that is kept needs only the stat key: what reads and writes transactions is imported
+# where it is used.
+
 _RECOVERY_SECONDS = 600.0
-_DAMAGED = "its journal is damaged"
-_OTHER_VERSION = "made by another version of pkgwidgets, which alone can undo it"
-_NO_PLAN = "its plan cannot be read"
 
 
 class FolderJournal(JournalFiles):
@@ -72,8 +63,11 @@ class FolderJournal(JournalFiles):
 
         Raises `DiskFailed`; then no transaction was started.
         """
+        from pkgwidgets.core.plan_json import plan_to_text
+        from pkgwidgets.core.transactions import Transaction
+
         now = datetime.now(UTC)
-        transaction_id = f"{self._next_timestamp(now):{_TIMESTAMP_FORMAT}}-{secrets.token_hex(3)}"
+        transaction_id = f"{self._next_timestamp(now):{TIMESTAMP_FORMAT}}-{secrets.token_hex(3)}"
         folder = self.folder(transaction_id)
         with as_disk_failed(transaction_id):
             filesystem.make_folders(self._transactions, is_data=True)
@@ -96,6 +90,8 @@ class FolderJournal(JournalFiles):
 
         Raises `DiskFailed`.
         """
+        from pkgwidgets.core.plan_json import plan_to_text
+
         folder = self.folder(transaction.id)
         self._undecided.pop(transaction.id, None)
         with as_disk_failed(transaction.id):
@@ -111,7 +107,7 @@ class FolderJournal(JournalFiles):
 
     def _next_timestamp(self, now: datetime) -> datetime:
         """Return `now`, or the moment after the newest id if the clock was set back."""
-        newest_time = _parse_timestamp(self.newest_id())
+        newest_time = parse_timestamp(self.newest_id())
         return now if newest_time is None else max(now, newest_time + timedelta(microseconds=1))
 
     def delegated(self, transaction: str) -> bool:
@@ -173,89 +169,12 @@ class FolderJournal(JournalFiles):
         self, transaction_id: str, open_ids: Collection[str]
     ) -> Transaction | None:
         """Read a transaction; None if its folder has no records."""
+        from .transaction_reader import read_transaction
+
         is_past = transaction_id not in open_ids
         if not is_past or transaction_id in self._undecided:
-            return self._read_transaction(transaction_id, is_past=is_past)
+            return read_transaction(self, transaction_id, is_past=is_past)
         return self._cache.get(
             self.folder(transaction_id),
-            lambda: self._read_transaction(transaction_id, is_past=True),
+            lambda: read_transaction(self, transaction_id, is_past=True),
         )
-
-    def _read_transaction(self, transaction_id: str, *, is_past: bool) -> Transaction | None:
-        try:
-            lines = self.lines(transaction_id)
-        except DiskFailed:
-            lines = []
-        # Only the open one may lack an end: in any other, the end was lost by damage.
-        if lines and self.is_other_format(transaction_id):
-            outcome = Outcome.OTHER_VERSION if is_past else Outcome.STARTED
-            return self._unread(transaction_id, outcome, _OTHER_VERSION)
-        if lines:
-            return self._parse_transaction(transaction_id, lines, must_have_ended=is_past)
-        if is_past and self.has_records(transaction_id):
-            return self._unread(transaction_id, Outcome.INCOMPLETE, _DAMAGED)
-        return None
-
-    def _parse_transaction(
-        self, transaction_id: str, lines: list[Line], *, must_have_ended: bool
-    ) -> Transaction:
-        facts = {name: value for line in lines for name, value in line.items()}
-        end = next((line for line in reversed(lines) if step_of(line) in _OUTCOMES), None)
-        if end is None and must_have_ended:
-            end = {"t": "INCOMPLETE", "error": _DAMAGED}
-        started, plan = _line_time(lines[0]), self._read_plan(transaction_id)
-        staged = any(line["t"] == "STAGED" for line in lines)
-        errors = [end.get("error") if end is not None else None, None if plan else _NO_PLAN]
-        return Transaction(
-            id=transaction_id,
-            plan=plan if plan is not None else _unreadable_plan(started),
-            started=started,
-            finished=_line_time(end) if end is not None and "at" in end else None,
-            outcome=_OUTCOMES[step_of(end)] if end is not None else Outcome.STARTED,
-            error="; ".join(filter(None, errors)) or None,
-            failure=end.get("failure") if end is not None else None,
-            user=facts.get("user"),
-            requested_by=facts.get("requested_by", facts.get("user")),
-            process=facts.get("process"),
-            saved_bytes=facts.get("bytes"),
-            downloaded_bytes=plan.download_size if staged and plan else None,
-            dismissed=tuple(
-                canonicalize_name(line["dismissed"])
-                for line in lines
-                if step_of(line) == "DISMISSED" and isinstance(line.get("dismissed"), str)
-            ),
-        )
-
-    def _unread(self, transaction_id: str, outcome: Outcome, error: str) -> Transaction:
-        """Return a transaction whose journal has no readable line."""
-        timestamp = _parse_timestamp(transaction_id)
-        started = timestamp if timestamp is not None else datetime.fromtimestamp(0, UTC)
-        plan = self._read_plan(transaction_id) or _unreadable_plan(started)
-        return Transaction(
-            id=transaction_id, plan=plan, started=started, outcome=outcome, error=error
-        )
-
-    def _read_plan(self, transaction_id: str) -> Plan | None:
-        try:
-            return plan_from_text((self.folder(transaction_id) / "plan.json").read_text("utf-8"))
-        except (OSError, ValueError):
-            return None
-
-
-def _unreadable_plan(started: datetime) -> Plan:
-    """Return a plan without changes, in place of an unreadable one."""
-    return Plan(
-        requested=(), changes=(), environment_fingerprint="", python=Path(), created=started
-    )
-
-
-def _parse_timestamp(transaction_id: str) -> datetime | None:
-    try:
-        timestamp = transaction_id.partition("-")[0]
-        return datetime.strptime(timestamp, _TIMESTAMP_FORMAT).replace(tzinfo=UTC)
-    except ValueError:
-        return None
-
-
-def _line_time(line: Line) -> datetime:
-    return datetime.fromisoformat(line["at"])

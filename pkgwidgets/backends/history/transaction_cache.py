@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from time import time_ns
+from typing import TYPE_CHECKING
 
-from pkgwidgets.core.transactions import Outcome, Transaction
+if TYPE_CHECKING:
+    from pkgwidgets.core.transactions import Transaction
 
 _FILES = ("journal", "plan.json")
 _SETTLED_NANOSECONDS = 2_000_000_000
 """The age from which a file's time shows each later change, whatever the file system's clock."""
-
-_WHOLE = (Outcome.COMMITTED, Outcome.ROLLED_BACK)
 
 _Stamp = tuple[tuple[int, int, int, int], ...]
 
@@ -36,10 +36,17 @@ class TransactionCache:
         if known is not None and known[0] == stamp:
             return known[1]
         transaction = read()
-        is_whole = transaction is not None and transaction.outcome in _WHOLE and transaction.changes
+        is_whole = transaction is not None and _is_whole(transaction)
         if is_whole and stamp is not None and _stamp(folder) == stamp:
             self._entries[folder] = stamp, transaction
         return transaction
+
+
+def _is_whole(transaction: Transaction) -> bool:
+    from pkgwidgets.core.transactions import Outcome  # late: the stat key needs no transaction
+
+    whole = (Outcome.COMMITTED, Outcome.ROLLED_BACK)
+    return transaction.outcome in whole and bool(transaction.changes)
 
 
 def _stamp(folder: Path) -> _Stamp | None:
