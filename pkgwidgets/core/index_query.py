@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import KW_ONLY, dataclass, replace
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field, replace
 
 from packaging.utils import NormalizedName
 from packaging.version import Version
@@ -30,6 +30,9 @@ class IndexQuery:
     accepts, that one included. Versions that `skip_version` accepts may be left out. By default
     all releases are wanted. With `refresh` no cached answer counts as fresh. With `cached` only the
     projects with a fresh cached answer are answered, and no index is asked.
+
+    `known` are the times of answers that the caller has used before. If the index confirms such an
+    answer, it is `is_known` and has no releases.
     """
 
     names: Collection[NormalizedName]
@@ -38,6 +41,7 @@ class IndexQuery:
     cached: bool = False
     stop_at: StopAt = never
     skip_version: SkipVersion = never
+    known: Mapping[NormalizedName, tuple[float, float]] = field(default_factory=dict)
 
     @property
     def wants_all(self) -> bool:

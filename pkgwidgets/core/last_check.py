@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 AnswerTimes = Mapping[NormalizedName, tuple[float, float]]
 """When the index gave each answer, and until when it is fresh, in seconds since the epoch."""
 
+KnownRows = tuple["tuple[PackageInfo, ...]", AnswerTimes]
+"""The rows of a check, and the times of the answers that it used."""
+
 
 class LastCheck(Protocol):
     """The rows of the last full update check of one environment."""
@@ -26,6 +29,12 @@ class LastCheck(Protocol):
     def load(self, state: str) -> tuple[PackageInfo, ...] | None:
         """Return the rows of the last check in this state, if all its answers are fresh."""
 
+    def known(self, state: str) -> KnownRows | None:
+        """Return the rows of the last check in this state, fresh or not.
+
+        The cache still holds the answers that it used. If the index confirms them, so are the rows.
+        """
+
     def save(self, state: str, rows: tuple[PackageInfo, ...], times: AnswerTimes) -> None:
         """Keep the rows of a full check; `times` are those of the answers that it used."""
 
@@ -38,6 +47,10 @@ class NoLastCheck:
         return ""
 
     def load(self, state: str) -> tuple[PackageInfo, ...] | None:
+        """Return None."""
+        return None
+
+    def known(self, state: str) -> KnownRows | None:
         """Return None."""
         return None
 

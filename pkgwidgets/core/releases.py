@@ -111,6 +111,8 @@ class ReleaseList(Sequence[Release]):
     index_url: str = field(default="", compare=False, repr=False)
     """The index that has them; "" if they are from several, or from folders and pages."""
     status: ProjectStatus = ACTIVE
+    is_known: bool = field(default=False, compare=False, repr=False)
+    """Whether the query calls this answer known, so that its releases are left out."""
 
     @overload
     def __getitem__(self, index: int) -> Release: ...

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from pkgwidgets.core.compatibility import has_compatible_wheel
@@ -10,13 +10,13 @@ from pkgwidgets.core.environment import Distribution, Unreadable
 from pkgwidgets.core.errors import PackageNotFound, PkgwidgetsError
 from pkgwidgets.core.events import Event, PackageChecked, Stage
 from pkgwidgets.core.index_query import IndexQuery
-from pkgwidgets.core.interfaces import Backend, ProjectAnswered, ProjectResult, Report, no_report
-from pkgwidgets.core.last_check import AnswerTimes, LastCheck
+from pkgwidgets.core.interfaces import Backend, Report, no_report
 from pkgwidgets.core.names import checked_name
 from pkgwidgets.core.origins import KNOWN_TO_INDEXES
 from pkgwidgets.core.packages import PackageDependencies, PackageInfo
-from pkgwidgets.core.releases import Release, ReleaseList
+from pkgwidgets.core.releases import Release
 
+from .known_rows import check_again, keep_rows, with_rows
 from .listing import list_rows
 from .package_rows import PackageRowBuilder
 from .suggestions import add_near_names
@@ -65,6 +65,11 @@ def check_for_updates(
     last_rows = None if refresh else backend.last_check.load(state)
     if last_rows is not None:
         return _report_rows(last_rows if name is None else _row_of(last_rows, name), report)
+    known = backend.last_check.known(state) if project is None else None
+    if known is not None:
+        rows_again = check_again(backend, state, known, refresh=refresh, report=report)
+        if rows_again is not None:
+            return rows_again
     installed = backend.environment.distributions()
     names = tuple(installed) if project is None else (_lookup(project, installed),)
     rows = PackageRowBuilder.of(backend, installed)
@@ -74,35 +79,13 @@ def check_for_updates(
     query = IndexQuery(
         projects, refresh=refresh, stop_at=rows.can_stop_at, skip_version=rows.can_skip
     )
-    answers = backend.index.releases_of(query, _with_rows(report, rows))
+    answers = backend.index.releases_of(query, with_rows(report, rows.row, rows.prepare))
     checked = tuple(
         rows.row(normalized_name, answers.get(normalized_name)) for normalized_name in names
     )
     if project is None:
-        _keep(backend.last_check, state, checked, answers)
+        keep_rows(backend.last_check, state, checked, answers)
     return checked
-
-
-def _keep(
-    last_check: LastCheck,
-    state: str,
-    rows: tuple[PackageInfo, ...],
-    answers: Mapping[NormalizedName, ProjectResult],
-) -> None:
-    """Keep the rows of a full check, if the cache of the index holds every answer."""
-    times = answer_times(answers)
-    if times is not None:
-        last_check.save(state, rows, times)
-
-
-def answer_times(answers: Mapping[NormalizedName, ProjectResult]) -> AnswerTimes | None:
-    """Return the times of answers of the index; None if its cache does not hold all of them."""
-    times: dict[NormalizedName, tuple[float, float]] = {}
-    for name, answer in answers.items():
-        if not isinstance(answer, ReleaseList) or answer.times is None:
-            return None
-        times[name] = answer.times
-    return times
 
 
 def _row_of(rows: tuple[PackageInfo, ...], name: str) -> tuple[PackageInfo, ...]:
@@ -180,24 +163,6 @@ def _spelled(
     return tuple(
         distribution.name if isinstance(distribution, Distribution) else normalized_name
         for normalized_name, distribution in rows
-    )
-
-
-def _with_rows(report: Report, rows: PackageRowBuilder) -> Report:
-    """Return a report that turns the answers of the index into rows."""
-
-    def report_row(event: Event) -> None:
-        if event.id is None:
-            rows.prepare()
-        report(_with_row(event, rows) if isinstance(event, ProjectAnswered) else event)
-
-    return report_row
-
-
-def _with_row(event: ProjectAnswered, rows: PackageRowBuilder) -> PackageChecked:
-    row = rows.row(event.id, event.answer)
-    return PackageChecked(
-        stage=event.stage, id=event.id, package=row, done=event.done, total=event.total
     )
 
 

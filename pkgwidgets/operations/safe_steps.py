@@ -22,8 +22,8 @@ from pkgwidgets.core.last_check import AnswerTimes
 from pkgwidgets.core.limits import Limits, without_repeats
 from pkgwidgets.core.updates import eligible_releases
 
-from .inventory import answer_times
 from .known_advisories import KnownAdvisories, ask_sources
+from .known_rows import answer_times
 
 _MAX_CONFIRMATIONS = 20
 """Releases of one package for which a source is asked that knows only single versions."""

@@ -51,6 +51,8 @@ class _CachedReleases(msgspec.Struct, array_like=True, gc=False):
 
 _Row = tuple[str, str, float, float, bytes]
 _ROW_TYPES = (str, str, float, float, bytes)
+Stamp = tuple[str, float, float]
+"""The entity tag of an answer, when it was given, and until when it is fresh."""
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(_CachedReleases)
 
@@ -94,6 +96,37 @@ class ReleaseCache:
             self._reset_if_damaged()
         # A damaged file may return other projects than the query names.
         return {name: entries[name] for name in projects if name in entries}
+
+    def stamps(self, names: Collection[NormalizedName]) -> Mapping[NormalizedName, Stamp]:
+        """Return the stamps of the cached answers for these projects, without reading them."""
+        try:
+            with self._lock, closing(self._open()) as database:
+                columns = "project, etag, asked, fresh_until"
+                rows = list(cache_file.select(database, columns, self._source, list(names)))
+        except cache_file.DATABASE_ERRORS:
+            self._reset_if_damaged()
+            return {}
+        stamps = {row[0]: row[1:] for row in rows if tuple(map(type, row)) == _ROW_TYPES[:4]}
+        return {name: stamps[name] for name in names if name in stamps}
+
+    def confirm(self, stamps: Mapping[NormalizedName, Stamp]) -> None:
+        """Store the times of answers that the index confirmed, in one database transaction.
+
+        An answer that another process has replaced meanwhile keeps its times.
+        """
+        rows = [
+            (asked, fresh_until, self._source, name, etag)
+            for name, (etag, asked, fresh_until) in stamps.items()
+        ]
+        try:
+            with self._lock, closing(self._open()) as database, database:
+                database.executemany(
+                    "update answers set asked = ?, fresh_until = ? "
+                    "where source = ? and project = ? and etag = ?",
+                    rows,
+                )
+        except cache_file.DATABASE_ERRORS:
+            self._reset_if_damaged()
 
     def put(self, entries: Mapping[NormalizedName, CachedProject]) -> None:
         """Store these answers, in one database transaction."""

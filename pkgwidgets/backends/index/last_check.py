@@ -17,7 +17,7 @@ from packaging.utils import NormalizedName
 
 from pkgwidgets.backends.user_cache import cache_folder
 from pkgwidgets.core.errors import PkgwidgetsError
-from pkgwidgets.core.last_check import AnswerTimes
+from pkgwidgets.core.last_check import AnswerTimes, KnownRows
 from pkgwidgets.core.packages import PackageInfo
 
 from . import cache_file, kept_file
@@ -64,16 +64,29 @@ class FileLastCheck:
 
         They are if the cache still holds the answers that the check used, and no others.
         """
+        kept = self._find(state, self.is_current)
+        return None if kept is None else kept[2]
+
+    def known(self, state: str) -> KnownRows | None:
+        """Return the rows of the last check in this state, with the times of its answers.
+
+        Fresh or not, the cache still holds these answers, and no others.
+        """
+        kept = self._find(state, self._are_cached)
+        return None if kept is None else (kept[2], kept[1])
+
+    def _find(self, state: str, is_usable: Callable[[AnswerTimes], bool]) -> _Kept | None:
+        """Return the last check in this state, from memory or from its file."""
         if not state:
             return None
         last = self._last
-        if last is not None and last[0] == state and self.is_current(last[1]):
-            return last[2]
+        if last is not None and last[0] == state and is_usable(last[1]):
+            return last
         kept = self._read(state)
-        if kept is None or not self.is_current(kept[1]):
+        if kept is None or not is_usable(kept[1]):
             return None
         self._last = kept
-        return kept[2]
+        return kept
 
     def save(self, state: str, rows: tuple[PackageInfo, ...], times: AnswerTimes) -> None:
         """Keep the rows; in memory only, if the file cannot be written."""
@@ -87,8 +100,9 @@ class FileLastCheck:
 
     def is_current(self, times: AnswerTimes) -> bool:
         """Tell whether answers of these times are fresh, and the cache has no later ones."""
-        if not self._are_fresh(times):
-            return False
+        return self._are_fresh(times) and self._are_cached(times)
+
+    def _are_cached(self, times: AnswerTimes) -> bool:
         file = cache_file.cache_file(self._folder)
         return cache_file.answer_times(file, self._find_source(), times) == times
 

@@ -110,7 +110,7 @@ class MultiIndex:
         if not self._exclude_newer and not self._links and len(self._indexes) == 1:
             return self._indexes[0].releases_of(query, report)
         self._deadline = monotonic() + self._limits.round_seconds
-        query_filter = _Filter(self._exclude_newer, query)
+        query_filter = _Filter(self._exclude_newer, replace(query, known={}))
         # Links are read last: until then no answer is final.
         report_progress = _without_answers(report) if self._links else report
         answers = self._ask_indexes(query_filter, report_progress)

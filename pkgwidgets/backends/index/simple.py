@@ -29,6 +29,7 @@ from pkgwidgets.core.text import format_age
 from . import project_page, release_parser
 from .cache import CachedProject, ReleaseCache
 from .fetch import Fetched, fetch_all
+from .known_answers import KnownAnswers
 
 _ACCEPT = f"{project_page.JSON}, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
 _MAX_CONNECTIONS = 48
@@ -95,12 +96,19 @@ class SimpleIndex:
         self, query: IndexQuery
     ) -> Iterator[tuple[NormalizedName, ReleaseList | PkgwidgetsError] | None]:
         """Yield the answer of each project as it arrives; None regularly while none does."""
-        cached = self._cache.get(query.names)
+        known = KnownAnswers(self._cache, query)
+        cached = dict(self._cache.get([name for name in query.names if name not in known]))
         now = time()
         to_fetch = []
         for name in query.names:
             entry = cached.get(name)
-            if (
+            if name in known:
+                fresh = None if query.refresh else known.fresh(name, now)
+                if fresh is None:
+                    to_fetch.append(name)
+                else:
+                    yield name, fresh
+            elif (
                 entry is None
                 or query.refresh
                 or not entry.asked <= now < entry.fresh_until
@@ -115,12 +123,19 @@ class SimpleIndex:
             name: entry for name, entry in cached.items() if self._reaches(name, entry, query)
         }
         updates = dict[NormalizedName, CachedProject]()
+        etags = {**{name: entry.etag for name, entry in usable.items()}, **known.etags}
         try:
-            for project in self._fetch(to_fetch, usable):
+            for project in self._fetch(to_fetch, etags):
                 if project is None:
                     yield None
                     continue
                 name, response = project
+                if name in known:
+                    if isinstance(response, Response) and response.status == 304:
+                        seconds = _freshness(response) if _may_be_cached(response) else None
+                        yield name, known.confirm(name, time(), seconds)
+                        continue
+                    usable.update(self._cache.get([name]))  # the answer if the index failed
                 answer = self._read_response(name, response, usable.get(name), query)
                 if isinstance(answer, CachedProject):
                     may_be_cached = _may_be_cached(response)
@@ -130,6 +145,7 @@ class SimpleIndex:
                 else:
                     yield name, answer
         finally:
+            known.save()
             if updates:
                 self._cache.put(updates)
 
@@ -145,7 +161,7 @@ class SimpleIndex:
         return reaches
 
     def _fetch(
-        self, names: Sequence[NormalizedName], cached: Mapping[NormalizedName, CachedProject]
+        self, names: Sequence[NormalizedName], etags: Mapping[NormalizedName, str]
     ) -> Iterator[Fetched | None]:
         seconds = self._settings.limits.round_seconds
         until = min(monotonic() + seconds, self._settings.until())
@@ -153,8 +169,8 @@ class SimpleIndex:
         client = self._client  # created here, not by many threads at once
 
         def fetch(name: NormalizedName) -> Response | RequestFailed:
-            entry = cached.get(name)
-            condition = {"If-None-Match": entry.etag} if entry and entry.etag else {}
+            etag = etags.get(name)
+            condition = {"If-None-Match": etag} if etag else {}
             try:
                 return client.get(f"{name}/", condition, until=until)
             except RequestFailed as failed:
