@@ -34,5 +34,6 @@ def show() -> None:
     with _lock:
         if not _panels or _panels[0].comm is None:  # it was closed
             _panels[:] = [PackagePanel()]
-    # Not its static copy, which is for notebooks that are saved.
-    display(_panels[0]._repr_mimebundle_(), raw=True)  # type: ignore[no-untyped-call]
+    # Without its static copy, which is for notebooks that are saved: to make it takes a while.
+    live = super(PackagePanel, _panels[0])._repr_mimebundle_()
+    display(live, raw=True)  # type: ignore[no-untyped-call]

@@ -77,7 +77,9 @@ def measure(
     difference = [shown - cell for shown, cell in zip(rows, cells, strict=True)]
     line(f"{way}: rows beyond an empty cell, s", difference, aim)
     print(f"{'  from the click to the rows, s':42}{median(rows):10.2f}")
-    print(f"{'  an empty cell, s':42}{median(cells):10.2f}", flush=True)
+    print(f"{'  an empty cell, s':42}{median(cells):10.2f}")
+    ratios = [shown / cell for shown, cell in zip(rows, cells, strict=True)]
+    print(f"{'  rows / an empty cell':42}{median(ratios):10.1f}", flush=True)
 
 
 def _seconds(notebook: Notebook, begin: str, ended: str, argument: object) -> float:

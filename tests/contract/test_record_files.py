@@ -360,6 +360,16 @@ def test_text_that_is_no_hash_matches_no_file(tmp_path: Path, digest: str) -> No
     assert not entry.matches(str(tmp_path / "pea.py"))
 
 
+def test_paths_are_those_of_the_entries(tmp_path: Path) -> None:
+    rows = '"a,b.py",,\n./c.py,sha256=x,3\nd\\e.so\n__pycache__/c.pyc,,\n,,\nf.pyc,md5=1,2\n'
+    tmp_path.joinpath("RECORD").write_text(rows)
+    assert record.paths(tmp_path) == [entry.path for entry in record.entries(tmp_path)]
+    assert record.paths(tmp_path) == ["a,b.py", "c.py", "d/e.so", "f.pyc"]
+    tmp_path.joinpath("RECORD").write_text("a" * 200_000)
+    assert record.paths(tmp_path) == []
+    assert record.entries(tmp_path) == ()
+
+
 def test_record_paths_may_begin_with_a_dot(tmp_path: Path) -> None:
     info = tmp_path / "pea-1.dist-info"
     info.mkdir()

@@ -17,7 +17,7 @@ from malformed_wheels import MalformedWheel
 from pkgwidgets import PackagePanel, PackageService
 from pkgwidgets.demo import Demo
 from pkgwidgets.demo.wheel_builder import BuiltWheel
-from pkgwidgets.widgets import connection, dock
+from pkgwidgets.widgets import connection, dock, side_panel
 from pkgwidgets.widgets.package_table import PackageTable
 
 pytestmark = pytest.mark.filterwarnings("ignore:Deprecated in traitlets")  # old ipywidgets
@@ -98,6 +98,16 @@ def test_mime_bundle_contains_an_html_table(panel: PackagePanel) -> None:
     assert bundle["text/plain"] == repr(panel)
     assert "application/vnd.jupyter.widget-view+json" in bundle
     assert "<td>allotboard</td><td>1.40.0</td>" in bundle["text/html"]
+
+
+def test_side_bar_displays_the_live_panel_alone(
+    panel: PackagePanel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[dict[str, Any]] = []
+    monkeypatch.setattr("IPython.display.display", lambda data, **how: shown.append(data))
+    monkeypatch.setattr(side_panel, "_panels", [panel])
+    side_panel.show()
+    assert set(shown[0]) == {"application/vnd.jupyter.widget-view+json", "text/plain"}
 
 
 def test_display_has_the_list_as_an_output_of_its_own_which_is_kept_current(

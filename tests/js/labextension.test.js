@@ -122,7 +122,7 @@ test("a kernel that is missing, dead or busy without subshells shows no panel", 
 });
 
 /** The parts of JupyterLab that show an output; the future's reply is `reply`. */
-function outputsThat(reply) {
+function outputsThat(reply, shown = ["display_data"]) {
   const widgets = [];
   class SimplifiedOutputArea {
     node = { querySelector: () => ({}) };
@@ -132,7 +132,8 @@ function outputsThat(reply) {
   const outputarea = { SimplifiedOutputArea, OutputAreaModel: class {} };
   const host = { widgets, addWidget: (widget) => widgets.push(widget) };
   const sent = [];
-  const sendShellMessage = (message) => (sent.push(message), { registerMessageHook() {}, done: Promise.resolve({ content: reply }) });
+  const registerMessageHook = (hook) => shown.forEach((type) => hook({ header: { msg_type: type } }));
+  const sendShellMessage = (message) => (sent.push(message), { registerMessageHook, done: Promise.resolve({ content: reply }) });
   return { outputarea, host, widgets, sent, sendShellMessage };
 }
 
@@ -146,10 +147,13 @@ test("the panel is displayed in a subshell and leaves no history", async () => {
 });
 
 test("a kernel without pkgwidgets leaves nothing behind", async () => {
-  const { outputarea, host, widgets, sendShellMessage } = outputsThat({ status: "error", ename: "ModuleNotFoundError" });
-  const kernel = { ...kernelThat({}, { info: {} }), sendShellMessage };
-  assert.equal(await showKernelPanel({ kernel, host, outputarea, memory: memoryOf(), isCurrent: () => true }), "missing");
-  assert.equal(widgets[0].isDisposed, true);
+  // It displays nothing; one with an older pkgwidgets fails.
+  for (const [reply, shown] of [[{ status: "ok" }, ["execute_input"]], [{ status: "error", ename: "ModuleNotFoundError" }, []]]) {
+    const { outputarea, host, widgets, sendShellMessage } = outputsThat(reply, shown);
+    const kernel = { ...kernelThat({}, { info: {} }), sendShellMessage };
+    assert.equal(await showKernelPanel({ kernel, host, outputarea, memory: memoryOf(), isCurrent: () => true }), "missing");
+    assert.equal(widgets[0].isDisposed, true);
+  }
 });
 
 test("over REST a running kernel is named, and the specification of one that has ended", async () => {

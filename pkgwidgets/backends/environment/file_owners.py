@@ -81,18 +81,18 @@ class RecordFileOwners:
         self._owners, self._state = index, state
 
     def _claimed_files(self, distribution: Distribution | Unreadable) -> frozenset[str]:
-        path = os.fspath(distribution.path)
-        stat_key = change_key(f"{path}/RECORD")
-        cached = self._cache.get(path)
+        dist_info = os.fspath(distribution.path)
+        stat_key = change_key(f"{dist_info}/RECORD")
+        cached = self._cache.get(dist_info)
         if cached is None or cached[0] != stat_key:
             # The folder is resolved: `lib64` is often a link to `lib`.
             folder = os.path.realpath(distribution.path.parent)
             files = frozenset(
-                os.path.normpath(f"{folder}/{row.path}")
-                for row in record.entries(distribution.path)
-                if _CODE.search(row.path)
+                os.path.normpath(f"{folder}/{path}")
+                for path in record.paths(distribution.path)
+                if _CODE.search(path)
             )
-            cached = self._cache[path] = (stat_key, files)
+            cached = self._cache[dist_info] = (stat_key, files)
         return cached[1]
 
     def _search_folders(self) -> tuple[str, ...]:

@@ -87,6 +87,15 @@ def _read_entries(dist_info: Path) -> tuple[Entry, ...]:
         return ()
 
 
+def paths(dist_info: Path) -> list[str]:
+    """Return the paths of a RECORD's rows, without bytecode; its hashes are not decoded."""
+    try:
+        rows = [*csv.reader(_record_text(dist_info).splitlines())]
+    except csv.Error:
+        return []
+    return [_normalize_path(row[0]) for row in rows if row and row[0] and not _is_bytecode(row[0])]
+
+
 def size(dist_info: Path) -> int | None:
     """Return the sum of a RECORD's sizes in bytes, None if it has none; no other file is read."""
     try:

@@ -3,7 +3,8 @@
 
 import { execute, findSubshell, within } from "./kernel_messages.js";
 
-const CODE = "__import__('pkgwidgets.widgets.side_panel', fromlist=['show']).show()";
+// Without pkgwidgets it displays nothing: an error would be formatted first, which takes longer than all the rest.
+const CODE = "__import__('importlib.util').util.find_spec('pkgwidgets') and __import__('pkgwidgets.widgets.side_panel', fromlist=['show']).show()";
 const START_MILLISECONDS = 10_000; // after this, a kernel that has not begun is busy with a cell
 const VIEW_MILLISECONDS = 6_000; // after this, no widget manager will show the panel
 
@@ -40,16 +41,18 @@ export async function showKernelPanel({ kernel, rendermime, host, outputarea, me
 
 async function run(kernel, subshell, area) {
   const future = execute(kernel, CODE, subshell);
+  let isDisplayed = false;
   const begun = new Promise((resolve) => {
     future.registerMessageHook(({ header }) => {
       if (header.msg_type !== "status") resolve(true);
+      isDisplayed ||= header.msg_type === "display_data";
       return true;
     });
   });
   area.future = future;
   if (!(await within(START_MILLISECONDS, Promise.race([begun, future.done])))) return REASONS.busy;
   const reply = await future.done;
-  if (reply.content.status !== "ok") return REASONS.missing;
+  if (reply.content.status !== "ok" || !isDisplayed) return REASONS.missing;
   return (await isSeen(area.node)) ? "" : REASONS.busy;
 }
 

@@ -67,7 +67,7 @@ function createPlace({ Panel, Widget }, of) {
   let filled = Promise.resolve(); // once what is being filled is shown
   /** @type {{ compare: () => void, end: () => void } | null} */
   let lock = null;
-  /** @type {{ dispose: () => void, plan: (body: object) => void } | null} */
+  /** @type {{ dispose: () => void, plan: (body: object) => void, checked: Promise<void> } | null} */
   let rest = null;
 
   function say(text) {
@@ -101,7 +101,10 @@ function createPlace({ Panel, Widget }, of) {
     say(noteOf(reason));
     if (reason) await fillOverRest(reason, isCurrent);
     await showLock(isCurrent);
-    of.onChanged();
+    if (!rest) return of.onChanged();
+    // The server has the rows to read first.
+    await rest.checked;
+    if (isCurrent()) of.onChanged();
   }
 
   async function fillOverRest(reason, isCurrent) {
@@ -114,7 +117,7 @@ function createPlace({ Panel, Widget }, of) {
         opened.dispose();
         widget.dispose();
       };
-      if (isCurrent()) rest = { dispose, plan: opened.plan };
+      if (isCurrent()) rest = { dispose, plan: opened.plan, checked: opened.checked };
       else dispose();
     } catch (error) {
       console.error(error);

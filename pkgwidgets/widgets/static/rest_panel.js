@@ -39,11 +39,11 @@ async function showStyled(root) {
 }
 
 /**
- * Shows the panel in an element. `restart` restarts the kernel where the page knows how; else the server does.
+ * Shows the panel in an element; `checked` resolves once the index has been asked. `restart` restarts the kernel where the page knows how; else the server does.
  *
  * @param {HTMLElement} element
  * @param {Place & { restart?: () => Promise<void>, session?: any }} options
- * @returns {{ refresh: () => void, plan: (body: object) => void, dispose: () => void }}
+ * @returns {{ checked: Promise<void>, refresh: () => void, plan: (body: object) => void, dispose: () => void }}
  */
 export function openRestPanel(element, { restart, session, ...place }) {
   const server = createServer(place);
@@ -108,9 +108,10 @@ export function openRestPanel(element, { restart, session, ...place }) {
     return view.render({ model, el });
   });
   showStyled(root);
-  list.open();
+  const checked = list.open();
 
   return {
+    checked,
     refresh: () => list.refresh(),
     plan: (body) => plan.plan(body),
     dispose() {
