@@ -29,12 +29,11 @@ from pkgwidgets.core.interfaces import Backend
 from pkgwidgets.core.plan_json import plan_from_json, plan_to_json
 from pkgwidgets.core.redaction import redact
 from pkgwidgets.core.transactions import Transaction
-from pkgwidgets.operations import planning, preparation, recovery
-from pkgwidgets.operations.apply import apply_plan
 
 from . import messages
-from .survey import survey
 
+# Each request has a process of its own, which loads late what only some requests need: half of its
+# processor time is for imports.
 _BUSY_SECONDS = 600.0
 """How long to wait for another process that changes the environment."""
 _POLL_SECONDS = 0.1
@@ -64,9 +63,11 @@ def main() -> None:
 def _answer(request: _Request) -> dict[str, Any]:
     messages.check_format(request)
     work = _WORK[request["do"]]
-    if work in (_commit, _revert):
+    is_change = work in (_commit, _revert)
+    if is_change:
         become_leader()
-    backend = connect(request.get("python"), request.get("index_url"))
+    # Only a change can replace the modules that would be loaded later.
+    backend = connect(request.get("python"), request.get("index_url"), detached=not is_change)
     return work(backend, request)
 
 
@@ -76,6 +77,8 @@ def _survey(backend: Backend, request: _Request) -> dict[str, Any]:
     The question is a request for a plan. Names that are not installed are left out of it; without
     any name that is, nothing is planned.
     """
+    from .survey import survey
+
     facts = survey(backend)
     question = _of_installed(request.get("plan"), facts["packages"])
     if question is not None and not facts["problem"]:
@@ -94,6 +97,8 @@ def _of_installed(question: _Request | None, packages: Mapping[str, str]) -> _Re
 
 
 def _plan(backend: Backend, request: _Request) -> dict[str, Any]:
+    from pkgwidgets.operations import planning
+
     arguments = request["arguments"]
     match request["kind"]:
         case "upgrade":
@@ -108,6 +113,8 @@ def _plan(backend: Backend, request: _Request) -> dict[str, Any]:
 
 
 def _prepare(backend: Backend, request: _Request) -> dict[str, Any]:
+    from pkgwidgets.operations import preparation
+
     preparation.prepare_plan(backend, plan_from_json(request["plan"]))
     commit_permits(backend).grant(request["change"])
     return {}
@@ -115,6 +122,8 @@ def _prepare(backend: Backend, request: _Request) -> dict[str, Any]:
 
 def _commit(backend: Backend, request: _Request) -> dict[str, Any]:
     """Apply a plan that is permitted; a plan that is applied already needs nothing."""
+    from pkgwidgets.operations.apply import apply_plan
+
     plan, change = plan_from_json(request["plan"]), request["change"]
     permits = commit_permits(backend)
 
@@ -136,6 +145,9 @@ def _commit(backend: Backend, request: _Request) -> dict[str, Any]:
 
 def _revert(backend: Backend, request: _Request) -> dict[str, Any]:
     """Forbid the commit of a plan, and undo it if it is applied."""
+    from pkgwidgets.operations import planning, recovery
+    from pkgwidgets.operations.apply import apply_plan
+
     commit_permits(backend).withdraw(request["change"])
 
     def recover() -> None:
