@@ -184,7 +184,8 @@ class EnvironmentSnapshot:
         `instead` maps names to the requirements that replace theirs, which come first. A
         distribution that is `ignored` is represented by those of its requirements that are met.
         """
-        own = [name for name in self.distributions if name not in self._system_distributions]
+        system = self._system_distributions
+        own = [name for name in self.distributions if name not in system]
         own.sort(key=lambda name: name not in instead)
         lines = [instead.get(name, name) for name in own if name not in ignored]
         left_out = {name for name in own if name in ignored}

@@ -1,6 +1,6 @@
 """What one plan for a cluster costs, beside the same for its slowest environment.
 
-    python tests/benchmarks/cluster_plan.py [--environments 8] [--distributions 388] [--pairs 5]
+    python tests/benchmarks/cluster_plan.py [--environments 8] [--distributions 388] [--pairs 3]
 
 Every environment is a demo with so many distributions more, and has one worker with a nanny. All
 run on this machine. With fewer cores than environments they wait for each other, as hosts of their
@@ -42,8 +42,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--environments", type=int, default=8)
     parser.add_argument("--distributions", type=int, default=388)
-    parser.add_argument("--pairs", type=int, default=5)
+    parser.add_argument("--pairs", type=int, default=3)
     arguments = parser.parse_args()
+    # Nannies pass it on to leaders, which would compile all modules each time; commands drop it.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         os.environ["XDG_DATA_HOME"] = str(folder / "data")

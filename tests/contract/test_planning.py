@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 from fakes import Kit
+from packaging.utils import NormalizedName
 from packaging.version import Version
 from plan_cases import NEWER, applied, broken, changes_of, pea
 
@@ -25,6 +26,24 @@ from pkgwidgets.operations.snapshot import EnvironmentSnapshot
 
 def unmet(kit: Kit) -> frozenset[dependency_graph.Unmet]:
     return EnvironmentSnapshot.of(kit.backend).unmet
+
+
+def test_requirements_of_the_installed_set_are_found_in_one_pass(
+    kit: Kit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pass for each distribution takes long in a large environment."""
+    snapshot = EnvironmentSnapshot.of(kit.backend)
+    find: property = vars(EnvironmentSnapshot)["_system_distributions"]
+    passes = []
+
+    def count(self: EnvironmentSnapshot) -> set[NormalizedName]:
+        passes.append(self)
+        found: set[NormalizedName] = find.__get__(self)
+        return found
+
+    monkeypatch.setattr(EnvironmentSnapshot, "_system_distributions", property(count))
+    assert "raintable" in snapshot.requirements({})
+    assert len(passes) < len(snapshot.distributions)
 
 
 # --- upgrading
