@@ -6,6 +6,8 @@ from pathlib import Path
 
 from pkgwidgets.demo.wheel_builder import BuiltWheel, record_row, record_text
 
+_WHEEL = b"Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+
 
 def fill(site_packages: Path, count: int) -> None:
     """Install distributions of no content."""
@@ -15,8 +17,10 @@ def fill(site_packages: Path, count: int) -> None:
         info.mkdir()
         metadata = wheel.metadata_text.encode()
         (info / "METADATA").write_bytes(metadata)
+        (info / "WHEEL").write_bytes(_WHEEL)
         (info / "INSTALLER").write_text("uv\n", "utf-8")
         rows = [
-            record_row(f"{info.name}/METADATA", metadata), (f"{info.name}/RECORD", "", ""),
+            record_row(f"{info.name}/METADATA", metadata),
+            record_row(f"{info.name}/WHEEL", _WHEEL), (f"{info.name}/RECORD", "", ""),
         ]  # fmt: skip
         (info / "RECORD").write_text(record_text(rows), "utf-8")

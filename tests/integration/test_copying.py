@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from fakes import Oracle
+from filled_environment import fill
 from lock_files import installed_in
 
 from pkgwidgets import (
@@ -179,6 +180,22 @@ def test_release_that_the_index_lacks_is_copied_from_the_files_here(
         assert done.stdout == "digging\n"
         assert str(copy.folder) in script.read_text("utf-8").splitlines()[0]
     assert installed_in(copy.python) == {"hoe==1.0"}
+
+
+@pytest.mark.slow
+def test_300_distributions_are_copied(service: PackageService, garden: Demo, tree: Oracle) -> None:
+    """The index has half of the others, and the files here are those of the rest."""
+    fill(garden.site_packages, 289)
+    for number in range(145):
+        garden.index.publish(BuiltWheel(name=f"filler-{number}", version="1.0", files={}))
+    before = tree(garden.folder / "env")
+    plan = service.plan_copy("spring")
+    assert (len(plan.packages), dict(plan.left_out)) == (300, {})
+    assert sum(not package.from_index for package in plan.packages) == 144
+    copy = service.copy_environment(plan)
+    assert installed_in(copy.python) == installed_in(garden.python)
+    assert service.drift(copy.folder).empty
+    assert tree(garden.folder / "env") == before
 
 
 def test_what_cannot_be_copied_is_listed_before(service: PackageService, garden: Demo) -> None:
