@@ -107,6 +107,15 @@ class Transaction(HtmlRepr):
         return self.plan.held_back
 
     @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the plan said of its changes, such as a publisher that changed.
+
+        >>> service.upgrade_package("seedshelf").warnings
+        ()
+        """
+        return self.plan.change_warnings
+
+    @property
     def undoes(self) -> str | None:
         """The id of the transaction that the plan undoes."""
         return self.plan.undoes

@@ -15,6 +15,7 @@ from pkgwidgets.core.updates import eligible_releases
 
 from .plan_builder import build_changes, build_plan
 from .proposals import report_resolving
+from .release_notes import release_notes
 from .resolutions import Resolutions
 from .snapshot import EnvironmentSnapshot
 
@@ -57,7 +58,14 @@ def plan_day(backend: Backend, day: date, report: Report) -> Plan:
         changes = build_changes(snapshot, after, moving, answers, report)
         snapshot.check_changeable([change.id for change in changes if change.before is not None])
     held_back = tuple(stuck.held_back(name) for name, step in steps.items() if step.why)
-    return build_plan(snapshot, tuple(moving), changes, held_back=held_back, allow="all")
+    return build_plan(
+        snapshot,
+        tuple(moving),
+        changes,
+        held_back=held_back,
+        allow="all",
+        notes=release_notes(backend, changes, answers),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ from pkgwidgets.core.workable import workable_items
 from .plan_builder import build_changes, build_plan
 from .proposals import Proposal, replan_around_refusals, report_resolving
 from .release_ages import ReleaseAges
+from .release_notes import release_notes
 from .resolutions import Resolution, Resolutions
 from .snapshot import EnvironmentSnapshot
 from .upgrade_resolver import held_back_reason
@@ -84,7 +85,7 @@ def plan_fix(
         changes,
         held_back=(*proposal.held_back, *resolutions.left_out_reports(snapshot, tuple(steps))),
         allow="dependencies",
-        notes=ages.notes(changes, answers),
+        notes=(*ages.notes(changes, answers), *release_notes(backend, changes, answers)),
     )
 
 

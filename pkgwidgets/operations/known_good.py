@@ -15,6 +15,7 @@ from pkgwidgets.core.interfaces import Backend, Report, no_report
 from pkgwidgets.core.plans import Change, Plan
 
 from .plan_builder import attach_wheels, build_plan, check_still_met
+from .release_notes import release_notes
 from .snapshot import EnvironmentSnapshot
 
 
@@ -52,7 +53,11 @@ def plan_known_good(
     answers = backend.index.releases_of(IndexQuery([change.id for change in changes]), report)
     with_wheels = attach_wheels(snapshot, changes, answers)
     return build_plan(
-        snapshot, tuple(change.id for change in with_wheels), with_wheels, held_back=held_back
+        snapshot,
+        tuple(change.id for change in with_wheels),
+        with_wheels,
+        held_back=held_back,
+        notes=release_notes(backend, with_wheels, answers),
     )
 
 

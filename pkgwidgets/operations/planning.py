@@ -40,8 +40,8 @@ from .plan_builder import (
     raise_if_all_failed,
 )
 from .proposals import Proposal, replan_around_refusals, report_resolving
-from .publishers import publisher_notes
-from .release_ages import ReleaseAges, index_notes
+from .release_ages import ReleaseAges
+from .release_notes import release_notes
 from .requested_releases import check_requested, installed_notes
 from .resolutions import Resolutions
 from .snapshot import EnvironmentSnapshot
@@ -126,8 +126,7 @@ def plan_upgrade(
         notes=(
             *_bigger_steps(changes, step),
             *ages.notes(changes, answers),
-            *index_notes(changes, answers),
-            *publisher_notes(backend, changes, answers),
+            *release_notes(backend, changes, answers),
         ),
     )
 
@@ -222,8 +221,7 @@ def plan_install(
         allow=allow,
         notes=(
             *ages.notes(proposal.changes, answers),
-            *index_notes(proposal.changes, answers),
-            *publisher_notes(backend, proposal.changes, answers),
+            *release_notes(backend, proposal.changes, answers),
         )
         if proposal.changes
         else installed_notes(snapshot, names),

@@ -21,8 +21,8 @@ from pkgwidgets.core.requirements_text import hashes_of
 
 from .plan_builder import attach_wheels, build_plan, check_still_met, raise_first_error
 from .proposals import report_resolving
-from .publishers import publisher_notes
-from .release_ages import ReleaseAges, index_notes
+from .release_ages import ReleaseAges
+from .release_notes import release_notes
 from .snapshot import EnvironmentSnapshot, ProjectResults
 
 _REASON = "as the new lock has it"
@@ -137,8 +137,7 @@ class _ProjectPlanning:
             checked,
             notes=(
                 *ages.notes(checked, answers),
-                *index_notes(checked, answers),
-                *publisher_notes(backend, checked, answers),
+                *release_notes(backend, checked, answers),
             ),
             project=locked.change,
         )

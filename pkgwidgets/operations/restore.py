@@ -32,6 +32,7 @@ from .day_planning import checked_day, plan_day
 from .listing import list_names
 from .plan_builder import attach_wheels, build_plan, check_still_met
 from .release_ages import ReleaseAges
+from .release_notes import release_notes
 from .snapshot import EnvironmentSnapshot, ProjectResults
 
 _KEPT_BY_EXACT = (NormalizedName("ipykernel"), NormalizedName("pip"), NormalizedName("pkgwidgets"))
@@ -129,7 +130,7 @@ class _Restoration:
             tuple(change.id for change in checked),
             checked,
             held_back=tuple(self.held_back),
-            notes=tuple(self.notes),
+            notes=(*self.notes, *release_notes(self.backend, checked, answers)),
         )
 
     def _wanted(

@@ -55,7 +55,7 @@ PLAN = JsonShape(
 )
 TRANSACTION = JsonShape(
     Transaction,
-    computed=("changes", "held_back", "holds", "undoes"),
+    computed=("changes", "held_back", "holds", "undoes", "warnings"),
     without=("plan", "failure", "dismissed"),
     parts=(CHANGE, HELD_BACK, HOLD_CHANGE),
 )

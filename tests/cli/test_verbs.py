@@ -146,6 +146,17 @@ def test_plan_undo_needs_something_to_undo(run: Run) -> None:
     assert (change["before"], change["after"]) == ("1.4.2", "1.4.1")
 
 
+@pytest.mark.parametrize("words", [["plan"], ["upgrade", "--yes"]])
+def test_publisher_that_changed_is_said_in_text_and_json(run: Run, words: list[str]) -> None:
+    """In JSON an upgrade says it, too: who reads it may undo the change."""
+    expected = "The publisher of frostcall changed: 2.0.0 is by GitHub frost-mirror/frostcall"
+    if words == ["plan"]:
+        assert expected in " ".join(run(*words, "frostcall").stdout.split())
+    answer = json.loads(run(*words, "frostcall", "--json").stdout)
+    subject = answer["plan"] if words == ["plan"] else answer["transaction"]
+    assert any(expected in text for text in subject["warnings"])
+
+
 def test_plan_without_changes_exits_3(run: Run) -> None:
     done = run("plan", "coldframe")
     assert (done.returncode, done.stdout) == (3, "There is nothing to change.\n")

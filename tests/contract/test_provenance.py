@@ -16,6 +16,8 @@ from pkgwidgets.backends.config.index_sources import IndexSources
 from pkgwidgets.backends.index import project_page, release_parser
 from pkgwidgets.backends.index.provenance import IndexProvenance, read_publishers
 from pkgwidgets.core.index_query import IndexQuery
+from pkgwidgets.core.lock import Export
+from pkgwidgets.core.plans import Plan
 from pkgwidgets.core.provenance import Publisher
 from pkgwidgets.demo import Demo, index_server
 from pkgwidgets.demo.index_pages import provenance_json
@@ -224,6 +226,33 @@ def test_dependency_whose_publisher_changed_is_in_the_plan(garden: Demo) -> None
     service = PackageService(garden.python, index_url=garden.index_url)
     (note,) = service.plan_upgrade("bedplanner").notes
     assert note.startswith("The publisher of sundrift changed: 1.2.0 is by GitHub sun-mirror/")
+
+
+def plan_fix(service: PackageService, garden: Demo) -> Plan:
+    package = {"name": "frostcall", "ecosystem": "PyPI"}
+    events = [{"introduced": "0"}, {"fixed": "2.0.0"}]
+    affected = [{"package": package, "ranges": [{"type": "ECOSYSTEM", "events": events}]}]
+    record = {"id": "TEST-1", "modified": "2026-01-01T00:00:00Z", "affected": affected}
+    (garden.folder / "advisories" / "more.json").write_text(json.dumps(record))
+    return service.plan_fix("frostcall")
+
+
+def plan_restore(service: PackageService, garden: Demo) -> Plan:
+    return service.plan_restore(Export(file_name="", text="frostcall==2.0.0\n"))
+
+
+def plan_install(service: PackageService, garden: Demo) -> Plan:
+    return service.plan_install("frostcall>=2")
+
+
+@pytest.mark.parametrize("plan", [plan_fix, plan_restore, plan_install])
+def test_changed_publisher_is_in_plans_of_every_kind(
+    garden: Demo, plan: Callable[[PackageService, Demo], Plan]
+) -> None:
+    service = PackageService(garden.python, index_url=garden.index_url)
+    planned = plan(service, garden)
+    assert planned.pins == ("frostcall==2.0.0",)
+    assert [note for note in planned.notes if note.startswith("The publisher of frostcall changed")]
 
 
 def test_same_publisher_needs_no_note(garden: Demo) -> None:
