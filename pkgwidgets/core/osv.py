@@ -41,20 +41,24 @@ def is_advisory_id(text: object) -> bool:
 def read_record(record: object) -> Advisory:
     """Return the advisory of a decoded JSON record; or raise `InvalidRecord`.
 
-    Parts for other ecosystems are left out. What cannot be read makes versions unknown, not safe.
+    Parts for other ecosystems are left out. What cannot be read makes versions unknown, not safe:
+    a part that does not say of which package it is makes the whole record invalid.
     """
     if not isinstance(record, Mapping) or not is_advisory_id(record.get("id")):
         raise InvalidRecord("it has no valid id")
-    affected = record.get("affected", ())
-    if not isinstance(affected, Sequence) or isinstance(affected, str):
+    affected = record.get("affected")
+    if not isinstance(affected, list | None):
         raise InvalidRecord("its list of affected packages cannot be read")
+    affected = affected or []
+    withdrawn = read_time(record.get("withdrawn"))
     return Advisory(
         id=record["id"],
         aliases=frozenset(filter(is_advisory_id, _items(record.get("aliases")))),
         summary=_text(record.get("summary")) or _text(record.get("details")),
         severity=_severity(record, affected),
         links=tuple(_links(record)),
-        is_withdrawn=read_time(record.get("withdrawn")) is not None,
+        # One that is to be withdrawn later still counts.
+        is_withdrawn=withdrawn is not None and withdrawn <= datetime.now(UTC),
         modified=read_time(record.get("modified")),
         affected=tuple(_affected(affected)),
     )
@@ -62,15 +66,21 @@ def read_record(record: object) -> Advisory:
 
 def _affected(parts: Iterable[object]) -> Iterator[AffectedProject]:
     for part in parts:
-        package = part.get("package") if isinstance(part, Mapping) else None
-        if not isinstance(part, Mapping) or not isinstance(package, Mapping):
+        if not isinstance(part, Mapping):
+            raise InvalidRecord("a part of it cannot be read")
+        package = part.get("package")
+        if package is None:
             continue  # a part without a package is about commits
-        name, ecosystem = package.get("name"), package.get("ecosystem")
         # The ecosystem may have a suffix that names another index.
-        if not isinstance(ecosystem, str) or ecosystem.partition(":")[0] != ECOSYSTEM:
-            continue
-        if isinstance(name, str) and name:
-            yield _affected_project(name, part)
+        if _field(package, "ecosystem").partition(":")[0].lower() == ECOSYSTEM.lower():
+            yield _affected_project(_field(package, "name"), part)
+
+
+def _field(package: object, name: str) -> str:
+    value = package.get(name) if isinstance(package, Mapping) else None
+    if not isinstance(value, str) or not value.strip():
+        raise InvalidRecord(f"a package in it has no {name}")
+    return value.strip()
 
 
 def _affected_project(name: str, part: Mapping[str, Any]) -> AffectedProject:

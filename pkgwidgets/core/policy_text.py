@@ -19,6 +19,7 @@ from typing import Any
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
+from packaging.version import InvalidVersion, Version
 
 from .durations import parse_duration
 from .errors import PolicyUnreadable
@@ -206,16 +207,18 @@ class _Reader:
         for key in table:
             if key not in _AGE_KEYS:
                 raise self._error("min-age", f"min-age has no {_string(key)}")
-        text = table.get("age", "")
+        text = table.get("age", "0d")
         packages, indexes = self._ages(table, "packages"), self._ages(table, "indexes")
         for name in packages:
             if not is_name(name):
                 raise self._error("min-age", f"{_string(name)} is not the name of a package")
+        if "" in (index.strip("/ ") for index in indexes):
+            raise self._error("min-age", "indexes has one without an address")
         self._refuse_repeated("packages", map(canonicalize_name, packages))
         self._refuse_repeated("indexes", (index.rstrip("/") for index in indexes))
         return MinimumAge(
-            age=self._age(text) if text != "" else timedelta(),
-            text=text,
+            age=self._age(text),
+            text=text if "age" in table else "",
             packages={canonicalize_name(name): age for name, age in packages.items()},
             indexes={index.rstrip("/"): age for index, age in indexes.items()},
         )
@@ -256,8 +259,11 @@ def _is_limit(name: str, versions: str) -> bool:
     """Tell whether versions limit a project, alone and in a requirement."""
     try:
         wanted = Requirement(f"{name}{versions}")
+        # After `===` any text may stand, but neither uv nor a comparison of versions reads it.
+        for specifier in wanted.specifier:
+            Version(specifier.version.removesuffix(".*"))
         return bool(str(SpecifierSet(versions))) and wanted.specifier == SpecifierSet(versions)
-    except (InvalidRequirement, InvalidSpecifier):
+    except (InvalidRequirement, InvalidSpecifier, InvalidVersion):
         return False
 
 

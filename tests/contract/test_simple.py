@@ -382,6 +382,29 @@ def test_upload_time_is_parsed_or_unknown(
 
 
 @pytest.mark.parametrize(
+    ("texts", "hour"),
+    [
+        (("2026-03-01T10:00:00+05:00", "2026-03-01T06:00:00Z"), 5),
+        (("2026-03-01T01:00:00-09:00", "2026-03-01T08:00:00Z"), 8),
+        (("2026-03-01T06:00:00Z", "0-junk-Z"), 6),
+        (("2026-03-01T06:00:00Z", "0-junk"), 6),
+        (("2026-03-01T06:00:00Z", "2026-03-01T05:00:00"), 6),
+    ],
+)
+def test_release_is_as_old_as_its_first_file(
+    server: FakeServer, index: SimpleIndex, texts: tuple[str, str], hour: int
+) -> None:
+    """Times may have zones; those that cannot be read make a release neither older nor younger."""
+    tags = ("py3-none-any", "py2.py3-none-any")
+    files = [
+        file() | {"filename": f"pea-1.0-{tag}.whl", "upload-time": text}
+        for tag, text in zip(tags, texts, strict=True)
+    ]
+    server.files(*files)
+    assert releases(index, "pea")[0].uploaded == datetime(2026, 3, 1, hour, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
     ("text", "specifier"),
     [(">=3.8", SpecifierSet(">=3.8")), (">=3.*", SpecifierSet(">=3")), ("", None), (None, None)],
 )

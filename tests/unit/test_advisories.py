@@ -139,6 +139,7 @@ def test_unreadable_record_is_unknown_never_safe(raw: dict[str, Any]) -> None:
     [
         ("2024-01-01T00:00:00Z", Effect.NOT_AFFECTED),
         ("2024-01-01T00:00:00.123456789+02:00", Effect.NOT_AFFECTED),
+        ("2999-01-01T00:00:00Z", Effect.AFFECTED),  # not withdrawn yet
         *[(value, Effect.AFFECTED) for value in (None, "", "no", "2024-99-01")],
         (True, Effect.AFFECTED),
         ({}, Effect.AFFECTED),
@@ -196,8 +197,24 @@ def test_parts_for_other_ecosystems_are_left_out() -> None:
     assert osv.read_record(raw).affected[0].name == PEA
 
 
+_NO_PARTS: list[Any] = [
+    *({}, "pea", ["pea"], [None], [[]]),
+    [{"package": "pea"}],
+    [{"package": {}}],
+    [{"package": {"name": "pea"}}],
+    [{"package": {"ecosystem": "PyPI"}}],
+    [{"package": {"name": " ", "ecosystem": "PyPI"}}],
+    [{"package": {"name": 3, "ecosystem": "PyPI"}}],
+    [{"package": {"name": "pea", "ecosystem": ["PyPI"]}}],
+]
+
+
 @pytest.mark.parametrize(
-    "raw", [None, [], {}, {"id": 3}, {"id": "../a"}, {"id": "a", "affected": 3}]
+    "raw",
+    [
+        *[None, [], {}, {"id": 3}, {"id": "../a"}, {"id": "a", "affected": 3}],
+        *({"id": "a", "affected": affected} for affected in _NO_PARTS),
+    ],
 )
 def test_what_is_no_record_is_refused(raw: object) -> None:
     with pytest.raises(osv.InvalidRecord):
@@ -271,3 +288,15 @@ def test_names_are_normalized() -> None:
     raw = record(*FROM_1_TO_2)
     raw["affected"][0]["package"]["name"] = "Scikit_Learn"
     assert osv.read_record(raw).affected[0].name == canonicalize_name("scikit-learn")
+
+
+@pytest.mark.parametrize("affected", [None, [], [{"ranges": []}], [{"package": None}]])
+def test_record_about_no_package_is_read(affected: object) -> None:
+    assert osv.read_record({"id": "a", "affected": affected}).affected == ()
+
+
+@pytest.mark.parametrize("ecosystem", ["pypi", "PYPI", "PyPI ", "pypi:https://index.example"])
+def test_ecosystem_in_another_spelling_is_read(ecosystem: str) -> None:
+    package = {"name": " pea ", "ecosystem": ecosystem}
+    raw = {"id": "a", "affected": [{"package": package, "versions": ["1"]}]}
+    assert effect(osv.read_record(raw), "1") is Effect.AFFECTED

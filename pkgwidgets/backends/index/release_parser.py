@@ -187,9 +187,18 @@ def _release(version: Version, files: list[File]) -> Release:
         version=version,
         yanked=not not_yanked,
         yanked_reason="" if not_yanked else next(filter(None, _yanked_reasons(files)), ""),
-        uploaded=_parse_time(min(times)) if times else None,
+        uploaded=_first_time(times),
         wheels=tuple(_wheel(file) for file in wheels),
     )
+
+
+def _first_time(texts: list[str]) -> datetime | None:
+    """Return the earliest upload time; None if none can be read."""
+    if texts and all(text.endswith("Z") for text in texts):  # their order is that of the times
+        first = _parse_time(min(texts))
+        if first is not None:
+            return first
+    return min(filter(None, map(_parse_time, texts)), default=None)
 
 
 def _yanked_reasons(files: list[File]) -> Iterator[str]:
