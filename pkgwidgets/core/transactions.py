@@ -108,7 +108,7 @@ class Transaction(HtmlRepr):
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What the plan said of its changes, such as a publisher that changed.
+        """What the user should know about the changes, such as a publisher that changed.
 
         >>> service.upgrade_package("seedshelf").warnings
         ()
