@@ -247,10 +247,11 @@ class EnvironmentSnapshot:
     @property
     def _eggs(self) -> set[NormalizedName]:
         """The distributions without a dist-info: the installer does not read all they require."""
+        system = self._system_distributions
         return {
             name
             for name, distribution in self.distributions.items()
-            if distribution.path.suffix != ".dist-info" and name not in self._system_distributions
+            if distribution.path.suffix != ".dist-info" and name not in system
         }
 
     def pins(self, movable: Collection[NormalizedName], *, free: bool = False) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cached_property, lru_cache
 from pathlib import Path
+from time import time_ns
 from typing import TYPE_CHECKING
 
 from packaging.utils import NormalizedName, canonicalize_name
@@ -38,6 +39,8 @@ class DistInfoReader:
         self._last: tuple[
             list[list[Installation]], dict[NormalizedName, Distribution | Unreadable]
         ] = ([], {})
+        self._seen: tuple[list[list[Installation]], stat_keys.Keys] = ([], {})
+        """The last look that differed, and its keys that show each later change."""
         self._look = threading.local()
 
     @contextmanager
@@ -68,8 +71,10 @@ class DistInfoReader:
         seen: list[list[Installation]] | None = getattr(self._look, "installations", None)
         if seen is not None:
             return seen
-        last = {(folder, name): key for found in self._last[0] for folder, name, key in found}
+        (last_look, last), now = self._seen, time_ns()
         installations = [stat_keys.with_keys(places, last) for places in self._places()]
+        if installations != last_look or len(last) < sum(map(len, installations)):
+            self._seen = installations, stat_keys.settled_keys(installations, now)
         if hasattr(self._look, "installations"):
             self._look.installations = installations
         return installations

@@ -11,15 +11,13 @@ from typing import TYPE_CHECKING
 import packaging
 
 from . import eggs
-from .stat_keys import Installation
+from .stat_keys import SETTLED_NANOSECONDS, Installation
 
 if TYPE_CHECKING:
     from pkgwidgets.core.environment import Interpreter
 
     from .dist_info import DistInfoReader
 
-_SETTLED_NANOSECONDS = 2_000_000_000
-"""The age from which a file's time shows each later change, whatever the file system's clock."""
 _Seen = tuple[list[list[Installation]], tuple[object, ...]]
 
 
@@ -74,7 +72,7 @@ def _editable_files(folder: str) -> tuple[str, ...]:
 
 
 def _is_settled(installations: list[list[Installation]]) -> bool:
-    latest = time_ns() - _SETTLED_NANOSECONDS
+    latest = time_ns() - SETTLED_NANOSECONDS
     return all(
         max(times[0], times[1]) < latest
         for found in installations

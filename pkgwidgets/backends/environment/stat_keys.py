@@ -6,19 +6,35 @@ A folder's times show added, removed and replaced files; the files' own show edi
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from pkgwidgets.core.environment import DIRECT_URL
 
 StatKey = tuple[tuple[int, int, int, int] | None, ...]
 """Times of modification and change in nanoseconds, inode and size of each file; None without it."""
+SETTLED_NANOSECONDS = 2_000_000_000
+"""The age from which a file's time shows each later change, whatever the file system's clock."""
+Keys = Mapping[tuple[str, str], StatKey]
+"""The keys by folder and name."""
 Installation = tuple[str, str, StatKey | None]
 """A folder, the name of an installation in it, and its key; None if METADATA or RECORD lacks."""
 
 
-def with_keys(
-    names: Sequence[tuple[str, str]], last: Mapping[tuple[str, str], StatKey | None]
-) -> list[Installation]:
+def settled_keys(installations: Iterable[Iterable[Installation]], now_ns: int) -> Keys:
+    """Return the keys of the folders whose times show each change after `now_ns`.
+
+    The clock of a file system has steps: a second change within one leaves the same time.
+    """
+    latest = now_ns - SETTLED_NANOSECONDS
+    return {
+        (folder, name): key
+        for found in installations
+        for folder, name, key in found
+        if key is not None and key[0] is not None and max(key[0][:2]) < latest
+    }
+
+
+def with_keys(names: Sequence[tuple[str, str]], last: Keys) -> list[Installation]:
     """Return the installations of one folder, given as folder and name, with their keys now.
 
     `last` are the keys that were found before.
