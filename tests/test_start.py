@@ -67,6 +67,18 @@ def test_listing_on_the_command_line_loads_nothing_heavy(garden: Demo) -> None:
     assert not loaded & {*HEAVY_BUT_PACKAGING, "pkgwidgets.notebook"}
 
 
+def test_fresh_answers_load_no_http_client(garden: Demo) -> None:
+    code = (
+        "from pkgwidgets.backends.index import simple; simple._freshness = lambda _: 600.0; "
+        "from pkgwidgets.connect import connect; from pkgwidgets.operations import inventory; "
+        "inventory.list_releases(connect(sys.argv[1], sys.argv[2]), 'seedshelf')"
+    )
+    words = (str(garden.python), garden.index_url)
+    first, second = loaded_by(code, *words), loaded_by(code, *words)
+    assert {"requests", "urllib3"} <= first
+    assert not {"requests", "urllib3"} & second
+
+
 def test_import_and_its_public_names_load_nothing_heavy() -> None:
     code = "import pkgwidgets; dir(pkgwidgets); pkgwidgets.PackageService; pkgwidgets.Plan"
     assert not loaded_by(code) & HEAVY_BUT_PACKAGING

@@ -40,6 +40,7 @@ from pkgwidgets.backends.config import index_selection
 from pkgwidgets.backends.http import client as client_module
 from pkgwidgets.backends.http import response as response_module
 from pkgwidgets.backends.http.http_limits import HttpLimits
+from pkgwidgets.backends.http.read_response import read_response
 from pkgwidgets.backends.index.index_limits import IndexLimits
 from pkgwidgets.backends.index.multi import MultiIndex
 from pkgwidgets.backends.index.simple import SimpleIndex
@@ -687,6 +688,6 @@ def test_connection_is_reused_for_consecutive_responses(server: Server) -> None:
     )
     pool = client_module.Client(server.url, {}, at_once=1)._get_route(server.url).pool
     for _ in range(3):
-        answer = response_module.read_response(pool, f"/simple/{KEPT_OPEN}/", {}, monotonic() + 20)
+        answer = read_response(pool, f"/simple/{KEPT_OPEN}/", {}, monotonic() + 20)
         assert answer.body == b"peas"
     assert len({request.port for request in server.requests}) == 1

@@ -24,7 +24,8 @@ from .fast_get import FastGet
 from .http_limits import HttpLimits
 from .network_settings import Credentials, NetworkSettings, without_userinfo
 from .pools import get_pool, share_ssl_context
-from .response import RequestFailed, Response, parse_number, read_response
+from .read_response import read_response
+from .response import RequestFailed, Response, parse_number
 
 _RETRIED_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 527})
 

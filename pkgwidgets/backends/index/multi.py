@@ -35,8 +35,8 @@ class MultiIndex:
     By default the first index that knows a project answers for it alone, which prevents dependency
     confusion. Files of folders and pages are added to its answer.
 
-    The HTTP client is imported when an index is first asked. It is half of all imports of a
-    process, and listing, applying and undoing never need it.
+    What reads answers is imported when an index is first asked: listing, applying and undoing
+    never need it. The HTTP client is imported when a request is first sent.
     """
 
     def __init__(self, find: SourceFactory, *, limits: IndexLimits = IndexLimits()) -> None:

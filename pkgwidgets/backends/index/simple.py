@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from time import monotonic, time
+from typing import TYPE_CHECKING
 
 import msgspec
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from pkgwidgets.backends.config.index_selection import IndexSettings
-from pkgwidgets.backends.http.client import Client
 from pkgwidgets.backends.http.response import (
     RequestFailed,
     Response,
@@ -30,6 +30,9 @@ from . import project_page, release_parser
 from .cache import CachedProject, ReleaseCache
 from .fetch import Fetched, fetch_all
 from .known_answers import KnownAnswers
+
+if TYPE_CHECKING:
+    from pkgwidgets.backends.http.client import Client
 
 _ACCEPT = f"{project_page.JSON}, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
 _MAX_CONNECTIONS = 48
@@ -55,6 +58,8 @@ class SimpleIndex:
 
     @cached_property
     def _client(self) -> Client:
+        from pkgwidgets.backends.http.client import Client  # late: fresh answers need no request
+
         headers = {"Accept": _ACCEPT, "User-Agent": "pkgwidgets"}
         settings = self._settings
         return Client(
