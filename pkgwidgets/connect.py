@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from datetime import datetime
@@ -91,6 +91,22 @@ _LATE = (
     "worker.recovery_archive",
 )
 
+# Of these, what an apply needs. Its worker loads no others: each costs time before every change.
+_APPLYING = (
+    "config.index_selection",
+    "config.policy_file",
+    "environment.bystanders",
+    "environment.record_files",
+    "history.transaction_reader",
+    "installer.uv",
+    "installer.uv_lock",
+    "installer.uv_project",
+    "sandbox.import_check",
+    "sandbox.preparations",
+    "store.savepoint",
+    "worker.recovery_archive",
+)
+
 # Only this file names entry points and files. The backends that start or pack them get the names
 # as arguments, because an import would point up.
 _WORKER = "pkgwidgets.worker"
@@ -169,7 +185,11 @@ def keep_own_code() -> None:
 
 def load_all() -> None:
     """Load every module that a backend needs: from here on, its files may be replaced."""
-    for name in _LATE:
+    _load(_LATE)
+
+
+def _load(names: Collection[str]) -> None:
+    for name in names:
         import_module(f"pkgwidgets.backends.{name}")
     from pkgwidgets.backends.worker import code_snapshot
 
@@ -343,7 +363,7 @@ def process_start() -> datetime | None:
 
 def connect_for_request(request: ApplyRequest) -> Backend:
     """Return the backend for a request, with the sources that the starter sees."""
-    load_all()
+    _load(_APPLYING)
     from pkgwidgets.backends.config import index_selection
     from pkgwidgets.backends.installer import uv
 

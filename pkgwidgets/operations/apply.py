@@ -36,7 +36,7 @@ from pkgwidgets.core.redaction import redact
 from pkgwidgets.core.text import shorten_names
 from pkgwidgets.core.transactions import Outcome, Transaction
 
-from . import access, holds, lost_files, project_changes, recovery, undo, verification
+from . import access, holds, lost_files, project_changes, recovery, verification
 from .breakages import blame_installer
 from .incomplete import blocked_packages, raise_if_touched
 from .progress_texts import naming_releases
@@ -171,7 +171,7 @@ def _apply_locked(progress: _Progress, report: Report) -> None:
     project_changes.write(backend, plan)
     report_install = naming_releases(report, Stage.INSTALLING, plan)
     report_install(Event(stage=Stage.INSTALLING))
-    _install(backend, plan, report_install)
+    _install(backend, plan, paths.added, report_install)
     # The installer removed files that another distribution owns, too, and edited ones.
     failed = save_point.put_back(paths.shared) or save_point.keep_beside(paths.copies)
     if failed:
@@ -237,25 +237,40 @@ class _PathsToSave:
     """Edited files, each with the path to keep the edited version at."""
     outside: Mapping[Path, str]
     """The files of the project, each with the SHA-256 of its new content."""
+    added: frozenset[Path] = frozenset()
+    """Files that an undo removes beside those of its save point.
+
+    Another installer may have added them when it installed the same release again.
+    """
 
 
 def _paths_to_save(backend: Backend, plan: Plan, stage: Path | None) -> _PathsToSave:
     """Return what to save before the installation; refuse an undo that overwrites other code."""
     # An undo from a save point has no stage: it writes what the undone transaction replaced.
-    paths = backend.records.touched_paths(plan, stage)
+    paths = own = backend.records.touched_paths(plan, stage)
     outside = project_changes.new_digests(plan)
     folders = backend.records.new_folders(stage) if stage is not None else frozenset()
+    undone = None
     if plan.undoes is not None and plan.from_save_point:
         undone = backend.save_point(plan.undoes)
         paths |= undone.paths()
         folders |= undone.folders()
-        backend.records.raise_if_owned(plan, undone.differing())
+        own -= undone.paths()
     shared = backend.records.shared_paths(plan, paths)
+    if undone is not None and shared:
+        backend.records.raise_if_owned(plan, undone.differing())
     replaced = [change.id for change in plan.changes if change.before is not None]
     edited = backend.records.edited_files(replaced)
     copies = {path: kept for path, kept in edited.items() if kept is not None}
     paths |= {*copies.values()}
-    return _PathsToSave(saved=paths, folders=folders, shared=shared, copies=copies, outside=outside)
+    return _PathsToSave(
+        saved=paths,
+        folders=folders,
+        shared=shared,
+        copies=copies,
+        outside=outside,
+        added=own - shared if undone is not None else frozenset(),
+    )
 
 
 def _stage(
@@ -280,13 +295,12 @@ def _stage(
     return stage, prepared
 
 
-def _install(backend: Backend, plan: Plan, report: Report) -> None:
+def _install(backend: Backend, plan: Plan, new: frozenset[Path], report: Report) -> None:
     if plan.undoes is None or not plan.from_save_point:
         with _blaming(plan):
             backend.installer.install(plan, report)
         return
     save_point = backend.save_point(plan.undoes)
-    new = undo.removed_paths(backend, plan, save_point.paths())
     failed = save_point.restore() or save_point.remove(new)
     if failed:
         raise VerificationFailed("", tuple(map(str, failed)))

@@ -11,7 +11,7 @@ from pkgwidgets.core import dependency_graph
 from pkgwidgets.core.errors import EnvironmentRefused, InvalidRequest, PkgwidgetsError
 from pkgwidgets.core.history import changed_since, in_force, undo_candidates, undone_by
 from pkgwidgets.core.interfaces import Backend
-from pkgwidgets.core.plans import Change, Plan
+from pkgwidgets.core.plans import Change
 from pkgwidgets.core.text import join_names
 from pkgwidgets.core.transactions import Transaction
 
@@ -122,15 +122,6 @@ def later_changes(backend: Backend, changes: Iterable[Change]) -> Iterator[str]:
         mine = [change for change in reversed_changes(transaction) if change.id in installed]
         plan = replace(transaction.plan, changes=tuple(mine))
         yield from backend.records.changes_since(plan, save_point.paths(), save_point.changed())
-
-
-def removed_paths(backend: Backend, plan: Plan, saved: Collection[Path]) -> frozenset[Path]:
-    """Return the files that an undo removes beside those of its save point.
-
-    Another installer may have added them when it installed the same release again.
-    """
-    touched = backend.records.touched_paths(plan, None) - {*saved}
-    return touched - backend.records.shared_paths(plan, touched)
 
 
 def _other_python(backend: Backend, saved: Collection[Path]) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from typing import Protocol
 import pytest
 from fakes import FakeSavePoint, Kept, Oracle
 
-from pkgwidgets.backends.store import filesystem
+from pkgwidgets.backends.store import fail_points, filesystem
 from pkgwidgets.backends.store.savepoint import FolderSavePoint
 from pkgwidgets.core.differences import Difference
 from pkgwidgets.core.errors import DiskFailed
@@ -135,6 +135,28 @@ def test_restore_brings_back_all_saved_files(place: Place) -> None:
     assert place.tree() != before
     assert place.save_point().restore() == ()
     assert place.tree() == before
+
+
+def test_saved_files_with_another_content_differ(place: Place) -> None:
+    place.write("lib/same.py", b"y = 1\n")
+    place.save_point().save([*filled(place), place.path("lib/same.py")])
+    assert place.save_point().differing() == frozenset()
+    changed(place)
+    place.write("bin/pea", b"longer than it was\n")
+    place.write("lib/same.py", b"y = 1\n")
+    assert place.save_point().differing() == {place.path("lib/pea.py"), place.path("bin/pea")}
+
+
+def test_file_of_another_size_differs_without_being_read(
+    real: RealPlace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real.save_point().save(filled(real))
+    real.write("lib/pea.py", b"longer than it was\n")
+    read = list[str]()
+    monkeypatch.setattr(fail_points, "watch", lambda _, path: read.append(str(path)))
+    assert real.save_point().differing() == {real.path("lib/pea.py")}
+    assert str(real.path("lib/pea.py")) not in read
+    assert str(real.path("bin/pea")) in read
 
 
 def test_restore_can_be_repeated(place: Place) -> None:

@@ -186,6 +186,57 @@ def test_worker_imports_nothing_after_files_may_be_replaced(
     assert {transaction.outcome.value for transaction in backend.journal.transactions()} == {end}
 
 
+@pytest.mark.parametrize("end", ["rolled back", "committed"])
+def test_worker_imports_nothing_while_it_restores_a_save_point(backend: Backend, end: str) -> None:
+    transactions.apply_and_follow(backend, plan_upgrade(backend, "seedshelf"))
+    order = launcher.ApplyRequest(
+        plan=plan_undo(backend),
+        interpreter=backend.environment.interpreter,
+        sources=None,
+        asked_by="script",
+    )
+    assert order.plan.from_save_point
+    assert run(_LATE, end, stdin=order.to_text()) == []
+    assert backend.journal.transactions()[-1].outcome.value == end
+
+
+_LOADED = """
+import sys
+import pkgwidgets.worker
+from pkgwidgets.backends.worker.launcher import ApplyRequest
+from pkgwidgets.connect import connect_for_request
+connect_for_request(ApplyRequest.from_text(sys.stdin.read()))
+print(*sys.modules)
+"""
+
+
+def test_worker_loads_no_backend_that_an_apply_does_not_need(backend: Backend) -> None:
+    order = launcher.ApplyRequest(
+        plan=plan_upgrade(backend, "seedshelf"),
+        interpreter=backend.environment.interpreter,
+        sources=IndexSources(indexes=()),
+        asked_by="script",
+    )
+    loaded = {*run(_LOADED, stdin=order.to_text())}
+    backends = "pkgwidgets.backends"
+    assert f"{backends}.installer.uv" in loaded
+    unused = {"copies", "index.multi", "index.last_check", "environment.kept_listing"}
+    assert {f"{backends}.{name}" for name in unused} & loaded == set()
+    assert "sqlite3" not in loaded
+
+
+def test_worker_collects_no_cycles(tmp_path: Path) -> None:
+    """It lives for one plan, and a collection looks at all that it has loaded."""
+    entry_point = """
+import atexit, gc
+def main():
+    print(gc.isenabled())
+    atexit.register(lambda: print(gc.get_freeze_count() > 0))
+"""
+    (tmp_path / "entry.py").write_text(entry_point)
+    assert run(launcher._MAIN, "entry", str(tmp_path)) == ["False", "True"]
+
+
 def test_worker_starts_within_two_seconds(backend: Backend) -> None:
     durations = []
     for _ in range(3):

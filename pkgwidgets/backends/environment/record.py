@@ -43,7 +43,7 @@ _STRONG_SIZES = {
 """The algorithms that RECORD may use (PEP 427: sha256 or better), with the bytes of a hash."""
 _HEX = re.compile(r"[0-9a-fA-F]+", re.ASCII)
 _UP_AGAIN = re.compile(r"[/\\](?<=[^./\\\n].)\.\.[/\\]")
-"""Matches a row with `..` after another folder. It begins with what is rare: the search is fast."""
+"""Matches a row with `..` after another folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,15 +116,21 @@ def entries_in(dist_info: Path, names: Collection[str]) -> Sequence[Entry]:
     if not names:
         return []
     text = _record_text(dist_info)
-    if _UP_AGAIN.search(text):
+    if _goes_up_again(text):
         return entries(dist_info)
     pattern = "|".join(map(re.escape, sorted(names)))
-    row = rf'^"?(?:\.[/\\])*(?:/|(?:{pattern})(?=[./\\,"])).*$'
-    lines = re.findall(row, text, re.MULTILINE)
+    # It begins with the end of a line, not with `^`: the search skips what is between.
+    row = rf'\n("?(?:\.[/\\])*(?:/|(?:{pattern})(?=[./\\,"])).*)'
+    lines = re.findall(row, f"\n{text}")
     try:
         return [entry for entry in _parse_rows(lines) if ".dist-info/" not in entry.path]
     except csv.Error:
         return []
+
+
+def _goes_up_again(text: str) -> bool:
+    """Tell whether a row has `..` after another folder: few RECORDs have `..` after anything."""
+    return ("/.." in text or "\\.." in text) and _UP_AGAIN.search(text) is not None
 
 
 def first_names(rows: Iterable[Entry]) -> frozenset[str]:

@@ -55,22 +55,25 @@ class RecordFiles:
         installed = self._environment.distributions()
         staged = self.staged(stage) if stage is not None else {}
         old, claims = set[Path](), list[Claim]()
+        old_rows = dict[NormalizedName, dict[str, record.Entry]]()
         for change in plan.changes:
             if change.before is not None:
                 release = self._readable_distribution(change.id, installed)
-                old |= self._live_paths(release.path, None)
+                old_rows[change.id] = self._live_rows(release.path, None)
+                old.update(map(as_path, old_rows[change.id]))
                 old.update(*map(leftovers.paths_in, release.leftovers))
             if change.after is not None and stage is not None:
                 claims += self._staged_claims(change.id, staged, stage)
         new = {as_path(claim.path): claim.owner for claim in claims}
         if stage is None:
             leaving = [change.id for change in plan.changes if change.after is None]
-            present = [change.id for change in plan.changes if change.before is not None]
-            self._raise_if_unchangeable(present, leaving)
+            reasons = self._conflict_reasons(old_rows, [*old_rows], leaving, installed)
+            reason = next(iter(reasons.values()), None)
         else:
             reason = self._shared.staged_conflict_reason(claims, stage)
-            if reason is not None:
-                raise self._refusal(reason)
+        if reason is not None:
+            raise self._refusal(reason)
+        if stage is not None:
             self._raise_if_overwritten(new, old, plan, installed, stage)
             self._raise_if_case_collides(new)
         return frozenset(old | new.keys() | self._unpacking_folders(staged))
@@ -92,16 +95,30 @@ class RecordFiles:
         """Return why files of these cannot be replaced, or removed for those in `leaving`."""
         installed = self._environment.distributions()
         reasons = dict[NormalizedName, str]()
-        claims = list[Claim]()
+        rows = dict[NormalizedName, dict[str, record.Entry]]()
         for name in ids:
             try:
-                rows = self._live_rows(self._readable_distribution(name, installed).path, None)
+                path = self._readable_distribution(name, installed).path
+                rows[name] = self._live_rows(path, None)
             except EnvironmentRefused as error:
                 reasons[name] = error.reason
-                continue
-            claims += (Claim(owner=name, path=p, sha256=row.sha256) for p, row in rows.items())
+        return {**self._conflict_reasons(rows, ids, leaving, installed), **reasons}
+
+    def _conflict_reasons(
+        self,
+        rows: Mapping[NormalizedName, Mapping[str, record.Entry]],
+        ids: Collection[NormalizedName],
+        leaving: Collection[NormalizedName],
+        installed: Installed,
+    ) -> Mapping[NormalizedName, str]:
+        """Return which of these rows' distributions cannot be changed, because of other owners."""
+        claims = [
+            Claim(owner=name, path=path, sha256=row.sha256)
+            for name, entries in rows.items()
+            for path, row in entries.items()
+        ]
         others = self._shared.claims({claim.path for claim in claims}, ids, installed)
-        return {**self._shared.conflict_reasons(claims, [*others], leaving), **reasons}
+        return self._shared.conflict_reasons(claims, [*others], leaving)
 
     def shared_paths(self, plan: Plan, paths: Collection[Path]) -> frozenset[Path]:
         """Return those of `paths` that a distribution owns which the plan does not change."""
@@ -307,12 +324,6 @@ class RecordFiles:
                 entries_by_name[name] = (release.path, record.entries(release.path))
         return entries_by_name
 
-    def _raise_if_unchangeable(
-        self, ids: Collection[NormalizedName], leaving: Collection[NormalizedName]
-    ) -> None:
-        for reason in self.unchangeable_reasons(ids, leaving).values():
-            raise self._refusal(reason)
-
     def _raise_if_overwritten(
         self,
         new: Mapping[Path, NormalizedName],
@@ -374,9 +385,6 @@ class RecordFiles:
             return folder.relative_to(self._environment.interpreter.prefix)
         except ValueError:
             raise self._refusal(f"{folder} is outside of the environment") from None
-
-    def _live_paths(self, dist_info: Path, stage: Path | None) -> set[Path]:
-        return set(map(as_path, self._live_rows(dist_info, stage)))
 
     def _live_rows(self, dist_info: Path, stage: Path | None) -> dict[str, record.Entry]:
         """Map live paths to the rows of a RECORD; refuse paths that no distribution may own."""

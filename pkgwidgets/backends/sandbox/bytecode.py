@@ -6,6 +6,7 @@ A compiled file is valid for a source with the time and size in its header (PEP 
 from __future__ import annotations
 
 import filecmp
+import os
 from contextlib import suppress
 from pathlib import Path
 
@@ -41,7 +42,8 @@ def _adapt_to_source(data: bytearray, live: Path, staged: Path) -> bool:
         return False
     if staged.is_file():
         data[_TIME] = mtime
-        return filecmp.cmp(staged, live, shallow=False)
+        # The installer often links both to one file of its cache.
+        return os.path.samestat(staged.stat(), status) or filecmp.cmp(staged, live, shallow=False)
     return data[_TIME] == mtime
 
 

@@ -19,6 +19,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import takewhile
 from pathlib import Path
 from typing import IO
 
@@ -307,7 +308,7 @@ def write_whole(path: Path, data: bytes) -> None:
 
 def make_folders(path: Path, *, is_data: bool = False) -> None:
     """Make a folder and its missing parents, durably; those of data have the mode of theirs."""
-    missing = [folder for folder in (path, *path.parents) if not folder.is_dir()]
+    missing = [*takewhile(lambda folder: not folder.is_dir(), (path, *path.parents))]
     for folder in reversed(missing):
         with contextlib.suppress(FileExistsError):
             make_folder(folder)
@@ -320,11 +321,13 @@ def remove_tree(path: Path) -> None:
     """Remove a folder and its content, if it exists."""
     if not path.is_dir():
         return
-    for entry in list(path.iterdir()):
-        if entry.is_dir() and not entry.is_symlink():
-            remove_tree(entry)
+    with os.scandir(path) as found:
+        entries = list(found)
+    for entry in entries:
+        if entry.is_dir(follow_symlinks=False):
+            remove_tree(Path(entry.path))
         else:
-            remove(entry)
+            remove(entry.path)
     remove_folder(path)
 
 

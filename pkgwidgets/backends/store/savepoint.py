@@ -222,8 +222,8 @@ class FolderSavePoint:
             filesystem.as_path(path)
             for row in self._inside_rows()
             if "object" in row
-            and os.path.lexists(path := f"{self._prefix}/{row['path']}")
-            and not _has_content(path, row["sha256"])
+            and (status := filesystem.find(path := f"{self._prefix}/{row['path']}")) is not None
+            and not (_may_have_size(status, row["size"]) and _has_content(path, row["sha256"]))
         )
 
     def paths(self) -> frozenset[Path]:
@@ -380,6 +380,11 @@ def _rows_for(rows: list[Row], prefix: str, only: Collection[str]) -> list[Row]:
         for row in rows
         if row["path"] in wanted | above or not wanted.isdisjoint(parent_folders([row["path"]]))
     ]
+
+
+def _may_have_size(status: os.stat_result, size: int) -> bool:
+    """Tell whether a path can have a content of this size; that of a link is not known."""
+    return status.st_size == size or not stat.S_ISREG(status.st_mode)
 
 
 def _has_content(path: filesystem.StrPath, sha256: str) -> bool:

@@ -40,12 +40,16 @@ _LIMITS = JsonShape(
 
 # `-I` ignores the working directory and the user's variables. Packages that the worker needs may
 # be elsewhere, in the user's site folder or beside the sources: the starter passes their folders.
+#
+# A worker lives for one plan: it collects no cycles, neither while it works nor when it ends.
 _MAIN = """
-import sys
+import gc, sys
+gc.disable()
 sites = [n for n, place in enumerate(sys.path) if place.endswith("-packages")] + [len(sys.path)]
 sys.path[sites[0]:sites[0]] = sys.argv[2:]
 from importlib import import_module
 import_module(sys.argv[1]).main()
+gc.freeze()
 """
 
 
