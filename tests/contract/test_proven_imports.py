@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
-from pkgwidgets.backends.sandbox import proven_imports
+from pkgwidgets.backends.sandbox import combination, proven_imports
 from pkgwidgets.backends.sandbox.import_check import SubprocessImportChecker
 from pkgwidgets.backends.sandbox.proven_imports import ProvenImportChecker, ProvenImports
-from pkgwidgets.core.events import Event
+from pkgwidgets.core.errors import Cancelled
+from pkgwidgets.core.events import Event, Stage
 from pkgwidgets.core.interfaces import Backend, ImportCheck
 from pkgwidgets.core.preparations import BYTECODE_FOLDER
 from pkgwidgets.demo import Demo
@@ -77,7 +78,26 @@ def test_same_files_are_imported_once(bench: Bench) -> None:
     bench.stage_again()
     assert bench.check(report=events.append) == ImportCheck(errors={}, depends_on_place=False)
     assert (bench.ran, compiled(bench)) == (1, names)
-    assert [event.text for event in events] == [proven_imports.PROVEN_TEXT]
+    assert [event.text for event in events if event.text] == [proven_imports.PROVEN_TEXT]
+
+
+def test_comparison_of_files_reports_and_can_be_cancelled(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A large environment has many files to list, and a large wheel many to hash."""
+    monkeypatch.setattr(combination, "_FILES_PER_TICK", 1)
+    events: list[Event] = []
+    bench.check(report=events.append)
+    assert len(events) > 10
+    assert {(event.stage, event.text) for event in events} >= {(Stage.CHECKING, "")}
+
+    def refuse(event: Event) -> None:
+        raise Cancelled("")
+
+    bench.ran = 0
+    with pytest.raises(Cancelled):
+        bench.check(report=refuse)
+    assert bench.ran == 0
 
 
 def edit_installed(bench: Bench) -> None:

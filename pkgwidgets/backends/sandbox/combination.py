@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import os
 import platform
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import file_digest, sha256
+from itertools import count
 from pathlib import Path
 
 from pkgwidgets.backends.environment.installed_environment import DATA_FOLDER
@@ -18,6 +19,8 @@ from pkgwidgets.core.preparations import BYTECODE_FOLDER
 _SKIPPED_FOLDERS = ("__pycache__", BYTECODE_FOLDER, DATA_FOLDER)
 _MAX_FILES = 200_000
 """A prefix with more files, such as that of a whole system, is imported again: that is faster."""
+_FILES_PER_TICK = 500
+_DIGESTS_PER_TICK = 32
 _SHARED_LIBRARIES = Path("/etc/ld.so.cache")
 """It changes when the system gets or loses a shared library (ldconfig(8))."""
 _OF_ONE_SHELL = ("_", "PWD", "OLDPWD", "SHLVL")
@@ -36,14 +39,16 @@ class FileSets:
     staged: tuple[_Entry, ...]
 
 
-def read_file_sets(interpreter: Interpreter, stage: Path) -> FileSets | None:
+def read_file_sets(
+    interpreter: Interpreter, stage: Path, tick: Callable[[], None] = lambda: None
+) -> FileSets | None:
     """List both sets of files; None if files outside of them take part, or if they are too many.
 
-    Raises OSError if a staged file vanishes.
+    `tick` is called regularly. Raises OSError if a staged file vanishes, and what `tick` raises.
     """
     if any(_imports_from_elsewhere(folder) for folder in interpreter.search):
         return None
-    found = _installed(interpreter)
+    found = _installed(interpreter, tick)
     if found is None:
         return None
     start = len(str(stage))
@@ -58,12 +63,20 @@ def combination_key(
     modules: Sequence[str],
     masked: Collection[Path],
     variables: Mapping[str, str],
+    tick: Callable[[], None] = lambda: None,
 ) -> str:
     """Return a hash of a check of a stage.
 
     Installed files count by path, size and time, and by the hashes in each RECORD. Staged ones,
-    which have new times, count by their content.
+    which have new times, count by their content. `tick` is called regularly.
     """
+    numbers = count()
+
+    def digest(path: str) -> str:
+        if next(numbers) % _DIGESTS_PER_TICK == 0:
+            tick()
+        return _digest(path)
+
     records = (entry[0] for entry in files.installed if entry[0].endswith("/RECORD"))
     facts = (
         _python(interpreter),
@@ -72,8 +85,8 @@ def combination_key(
         list(modules),
         sorted(map(str, masked)),
         [entry[:3] for entry in files.installed],
-        [(record, _digest(record)) for record in records],
-        [(path, size, _digest(f"{stage}{path}")) for path, size, *_ in files.staged],
+        [(record, digest(record)) for record in records],
+        [(path, size, digest(f"{stage}{path}")) for path, size, *_ in files.staged],
     )
     text = json.dumps(facts)
     return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
@@ -96,7 +109,7 @@ def _stat_text(path: Path) -> str:
     return f"{status.st_size} {status.st_mtime_ns}"
 
 
-def _installed(interpreter: Interpreter) -> list[_Entry] | None:
+def _installed(interpreter: Interpreter, tick: Callable[[], None]) -> list[_Entry] | None:
     """Return the files of the environment; modules read more of it than its libraries.
 
     None if there are too many, or if a link leads to a folder outside.
@@ -107,6 +120,8 @@ def _installed(interpreter: Interpreter) -> list[_Entry] | None:
     for entry in (entry for folder in dict.fromkeys(map(str, outer)) for entry in _files(folder)):
         if len(found) == _MAX_FILES:
             return None
+        if len(found) % _FILES_PER_TICK == 0:
+            tick()
         if entry.is_symlink() and entry.is_dir() and not _is_within(entry.path, outer):
             return None
         with suppress(OSError):  # a link that leads nowhere

@@ -114,8 +114,12 @@ class ProvenImportChecker:
             return self._inner.check(
                 modules, report, optional=optional, masked=masked, watched=watched
             )
-        files = self._files(staged)
-        key = self._key([*modules, "", *optional], files, staged, masked)
+
+        def tick() -> None:
+            report(Event(stage=Stage.CHECKING))
+
+        files = self._files(staged, tick)
+        key = self._key([*modules, "", *optional], files, staged, masked, tick)
         if key is not None and self._proven.restore(key, staged):
             report(Event(stage=Stage.CHECKING, text=PROVEN_TEXT))
             return ImportCheck(errors={}, depends_on_place=False)
@@ -124,7 +128,7 @@ class ProvenImportChecker:
         )
         is_fine = not check.errors and not check.depends_on_place
         # Another program may have changed files meanwhile: then nothing is proven.
-        if key is not None and is_fine and self._files(staged) == files:
+        if key is not None and is_fine and self._files(staged, tick) == files:
             self._proven.keep(key, staged)
         return check
 
@@ -156,9 +160,9 @@ class ProvenImportChecker:
         """Move the bytecode in the stage to the installed sources."""
         self._inner.keep_bytecode(stage)
 
-    def _files(self, staged: Path) -> FileSets | None:
+    def _files(self, staged: Path, tick: Callable[[], None]) -> FileSets | None:
         with suppress(OSError):
-            return read_file_sets(self._interpreter, staged)
+            return read_file_sets(self._interpreter, staged, tick)
         return None
 
     def _key(
@@ -167,12 +171,15 @@ class ProvenImportChecker:
         files: FileSets | None,
         staged: Path,
         masked: Collection[Path],
+        tick: Callable[[], None],
     ) -> str | None:
         """Return the key of a check; None if what it depends on is not known."""
         variables = self._variables()
         with suppress(OSError):
             if files is not None:
-                return combination_key(self._interpreter, files, staged, modules, masked, variables)
+                return combination_key(
+                    self._interpreter, files, staged, modules, masked, variables, tick
+                )
         return None
 
 
