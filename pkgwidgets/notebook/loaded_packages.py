@@ -267,3 +267,12 @@ def search_folders() -> tuple[Path, ...]:
         if not installed & {folder, *folder.parents}
         and not {"site-packages", "dist-packages"} & {*folder.parts}
     )
+
+
+def loaded_attribute(module: str, name: str) -> object:
+    """Return what a loaded module holds under a name; None if neither is there.
+
+    It imports nothing: on disk the module may be another version by now.
+    """
+    found = sys.modules.get(module)
+    return None if found is None else module_contents(found).get(name)

@@ -8,10 +8,9 @@ from itertools import islice
 from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any
 
-import numpy as np
-import pandas as pd
-
 from pkgwidgets.core.kernels import Variable
+
+from .loaded_packages import loaded_attribute
 
 _SAMPLE_ITEMS = 20
 """Items of a container that are measured; the size of the others is extrapolated."""
@@ -55,10 +54,9 @@ def describe_variables(
 
 def size_of(value: object) -> int | None:
     """Return the approximate bytes of a value; None if only its own code could tell."""
-    kind = type(value)
-    if kind is np.ndarray:
+    if _is_instance_of(value, "numpy", "ndarray"):
         return int(value.nbytes)  # type: ignore[attr-defined]
-    if kind is pd.DataFrame or kind is pd.Series:
+    if _is_instance_of(value, "pandas", "DataFrame", "Series"):
         return _frame_bytes(value)
     if _is_class_from(value, "builtins"):
         with suppress(RuntimeError):  # it is changed while it is iterated
@@ -70,9 +68,10 @@ def _frame_bytes(value: Any) -> int | None:
     """Count bytes by cells; a column of an extension type counts as pointers."""
     if not _is_class_from(value.index, "pandas"):
         return None
-    dtypes = [value.dtype] if type(value) is pd.Series else list(value.dtypes)
+    is_series = _is_instance_of(value, "pandas", "Series")
+    dtypes = [value.dtype] if is_series else list(value.dtypes)
     row_bytes = sum(
-        dtype.itemsize if isinstance(dtype, np.dtype) else _POINTER_BYTES for dtype in dtypes
+        dtype.itemsize if _is_class_from(dtype, "numpy") else _POINTER_BYTES for dtype in dtypes
     )
     return len(value.index) * int(row_bytes)
 
@@ -97,6 +96,11 @@ def _item_bytes(value: object, depth: int) -> int:
 def _shallow_bytes(value: object) -> int:
     """Return the value's own bytes, without its items; its type is a built-in one."""
     return int(type(value).__sizeof__(value))
+
+
+def _is_instance_of(value: object, module: str, *names: str) -> bool:
+    """Return whether a value's class is one of a loaded module; the module is never imported."""
+    return any(type(value) is loaded_attribute(module, name) for name in names)
 
 
 def _is_class_from(value: object, package: str) -> bool:

@@ -242,7 +242,14 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
             case {"type": "undo", "id": str(transaction_id)}:
                 self._plan_controller.undo_at_once(transaction_id)
             case {"type": "variables"}:
-                self.task_view.ask_restart(self.service.list_variables(), command_registry_id())
+                self._ask_restart()
+
+    def _ask_restart(self) -> None:
+        variables = None
+        try:
+            variables = self.service.list_variables()
+        finally:  # the question waits for an answer
+            self.task_view.ask_restart(variables, command_registry_id())
 
     def _on_history(self, message: Message) -> None:
         match message:

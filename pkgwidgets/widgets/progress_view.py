@@ -71,14 +71,20 @@ class ProgressView(anywidget.AnyWidget):
         """Show that the user cancelled the change."""
         self.task = self._progress.end(unchanged_payload("off", text))
 
-    def ask_restart(self, variables: Sequence[Variable], commands: str) -> None:
-        """Name the variables that a restart would lose; `commands` is ipylab's registry id."""
+    def ask_restart(self, variables: Sequence[Variable] | None, commands: str) -> None:
+        """Name the variables that a restart would lose; `commands` is ipylab's registry id.
+
+        Without `variables`, they are unknown.
+        """
+        self.question = {}  # so that an equal answer is sent again, too
+        if variables is None:
+            self.question = {"unknown": True, "commands": commands}
+            return
         names = [
             f"{escape_hidden(variable.name)} ({_kind_text(variable)})"
             for variable in variables[:_MAX_VARIABLES]
         ]
         unnamed_count = len(variables) - len(names)
-        self.question = {}  # so that an equal answer is sent again, too
         self.question = {"variables": names, "more": max(0, unnamed_count), "commands": commands}
 
     def close_view(self) -> None:

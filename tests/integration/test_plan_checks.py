@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
@@ -309,6 +309,18 @@ def test_variables_lost_by_a_restart_are_listed(
     assert panel.task_view.question["variables"] == ["v0 (list)"]
     click(panel.task_view, type="close")
     assert panel.task_view.question == {}
+
+
+def test_question_before_a_restart_is_answered_where_variables_are_unknown(
+    panel: PackagePanel, service: PackageService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> NoReturn:
+        raise AttributeError("odd value")
+
+    monkeypatch.setattr(service, "list_variables", fail)
+    click(panel.task_view, type="variables")
+    assert panel.task_view.question["unknown"] is True
+    assert "odd value" in panel.table.header["notice"]
 
 
 def test_environment_of_a_running_rehearsal_is_not_changed(

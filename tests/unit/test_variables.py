@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable
 from time import perf_counter
+from types import ModuleType
 from typing import Any, NoReturn
 
 import numpy as np
@@ -94,6 +96,16 @@ def test_variable_sizes_are_within_30_percent(make: Callable[[], object], size: 
 @pytest.mark.parametrize("make", [trap, lambda: Sly([1])], ids=["trap", "sly"])
 def test_size_measurement_runs_no_user_code(make: Callable[[], object]) -> None:
     assert size_of(make()) is None
+
+
+def test_other_numpy_than_the_known_one_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = {"counts": np.zeros(4), "seeds": pd.Series([1, 2])}
+    for name in ("numpy", "pandas"):
+        monkeypatch.setitem(sys.modules, name, ModuleType(name))
+    described = variables.describe_variables(values, {})
+    assert {variable.name: variable.size for variable in described} == {
+        "counts": None, "seeds": None
+    }  # fmt: skip
 
 
 def test_recursive_and_huge_variables_are_measured_quickly() -> None:
