@@ -65,7 +65,11 @@ def plan_impact(
                 replace(plan, changes=fetched, from_save_point=False, undoes=None), stage, report
             )
         rows += compare_uses(direct, old, api_reader(backend, stage))
-    return api_changes.sort_impacts(rows)
+    # A cell that was run again is still one cell of the notebook.
+    runs = code.last_runs
+    return api_changes.sort_impacts(
+        row if row.cell is None else replace(row, cell=runs.get(row.cell, row.cell)) for row in rows
+    )
 
 
 def _context(code: NotebookCells, scope: _Scope, old: ApiReader) -> CodeContext:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,13 +19,15 @@ from .loaded_packages import search_folders
 class NotebookCells:
     """Code cells, the folder in which they start, and folders of `sys.path` around them.
 
-    `unknowns` are the cells whose code is lost.
+    `unknowns` are the cells whose code is lost. `last_runs` has the number of the last cell with
+    the same code, for each cell that was run again.
     """
 
     cells: tuple[Cell, ...]
     folder: Path | None = None
     path: tuple[Path, ...] = ()
     unknowns: tuple[Unknown, ...] = ()
+    last_runs: Mapping[int, int] = field(default_factory=dict)
 
 
 def notebook_cells(notebook: str | Path) -> NotebookCells:
@@ -57,6 +59,7 @@ def executed_cells() -> NotebookCells:
     cells = [Cell(number=n, source=text) for n, text in enumerate(sources) if text.strip()]
     known = {cell.number for cell in cells}
     text = "this kernel's history has no code of it, so the names that it uses are unknown"
+    last = {cell.source: cell.number for cell in cells}
     lost = [n for n in range(1, int(shell.execution_count)) if n not in known]
     folder = getattr(shell, "starting_dir", None)
     return NotebookCells(
@@ -64,6 +67,7 @@ def executed_cells() -> NotebookCells:
         folder=Path(folder) if isinstance(folder, str) else None,
         path=search_folders(),
         unknowns=tuple(Unknown(cell=number, text=text) for number in lost),
+        last_runs={cell.number: last[cell.source] for cell in cells},
     )
 
 

@@ -282,7 +282,7 @@ sys.path += {[str(Path(__file__).parents[2]), *(p for p in sys.path if "packages
 from IPython.core.interactiveshell import InteractiveShell
 shell = InteractiveShell.instance()
 shell.history_manager.enabled = False
-for cell in ("import warnings, bed", "In[1] = ''; del In",
+for cell in ("import warnings, bed", "In[1] = ''; del In", "import warnings, bed",
              "1\\nwarnings.warn('old_size goes', DeprecationWarning,"
              " stacklevel=1); bed.old_size"):
     assert shell.run_cell(cell, store_history=True).success
@@ -298,7 +298,7 @@ print(found[["cell", "finding", "severity"]].to_json(orient="values"))
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout.splitlines()[-1]) == [
-        [3, "old_size is not in bed 2.0", "breaks"],
-        [3, "DeprecationWarning: old_size goes", "warns"],
-        [1, "", "none"],
+        [4, "old_size is not in bed 2.0", "breaks"],
+        [4, "DeprecationWarning: old_size goes", "warns"],
+        [3, "", "none"],  # the first cell, which was run again
     ]

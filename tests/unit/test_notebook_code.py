@@ -262,6 +262,16 @@ def test_cells_come_from_the_history_and_not_from_a_variable(
     assert (str(read.folder), read.unknowns) == ("/beds", ())
 
 
+def test_cell_that_was_run_again_has_the_number_of_its_last_run(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    running = shell(["", "import pea", "pea.pod", "import pea", "pea.pod", "pea.bed"], 6)
+    monkeypatch.setattr("IPython.get_ipython", lambda: running)
+    read = notebook_code.executed_cells()
+    assert [cell.number for cell in read.cells] == [1, 2, 3, 4, 5]
+    assert read.last_runs == {1: 3, 2: 4, 3: 3, 4: 4, 5: 5}
+
+
 def test_cells_that_the_history_lost_are_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("IPython.get_ipython", lambda: shell(["", "", "x", "y"], 6))
     read = notebook_code.executed_cells()
