@@ -1,4 +1,4 @@
-"""The guide notebooks: where they are, and a copy of those that run here."""
+"""The guide notebooks: where they are, and a copy that says which do not run here."""
 
 from __future__ import annotations
 
@@ -12,25 +12,26 @@ from pathlib import Path
 
 FIRST = "quickstart.ipynb"
 """The notebook that the demo opens."""
-_EXTRAS = {"distributed": "dask", "griffe": "impact", "ipylab": "dock", "nbclient": "impact"}
-"""The extra of pkgwidgets that installs a module which a notebook imports."""
 _CALLS = {"impact": "griffe", "rehearse": "nbclient"}
 """The module that a method of the service imports."""
 
 
 def copy_notebooks(target: Path) -> list[str]:
-    """Copy the notebooks whose modules are installed; return a sentence for each other one."""
+    """Copy the notebooks; return a sentence for each whose modules are not installed.
+
+    The copy of such a notebook can be read, and its first cell says what to install.
+    """
     target.mkdir()
-    left_out = []
+    notes = []
     for notebook in find_notebooks():
         missing = [name for name in needed_modules(notebook) if not _is_installed(name)]
         if not missing:
             shutil.copy(notebook, target)
             continue
-        extra = _EXTRAS.get(missing[0])
-        package = f"pkgwidgets[{extra}]" if extra else missing[0]
-        left_out.append(f"{notebook.name} is left out. It needs `pip install '{package}'`.")
-    return left_out
+        note = f"needs `pip install {' '.join(missing)}` beside pkgwidgets"
+        _copy_with_note(notebook, target, f"To be run, this notebook {note}.")
+        notes.append(f"{notebook.name} can be read. To be run, it {note}.")
+    return notes
 
 
 def find_notebooks() -> list[Path]:
@@ -41,6 +42,13 @@ def find_notebooks() -> list[Path]:
     files = importlib.metadata.files("pkgwidgets") or ()
     installed = (Path(str(file.locate())) for file in files if file.suffix == ".ipynb")
     return sorted(path for path in installed if path.parts[-3:-1] == ("pkgwidgets", "notebooks"))
+
+
+def _copy_with_note(notebook: Path, target: Path, note: str) -> None:
+    content = json.loads(notebook.read_text("utf-8"))
+    cell = {"cell_type": "markdown", "id": "needs", "metadata": {}, "source": [f"**{note}**"]}
+    content["cells"].insert(0, cell)
+    (target / notebook.name).write_text(json.dumps(content, ensure_ascii=False), "utf-8")
 
 
 def needed_modules(notebook: Path) -> list[str]:

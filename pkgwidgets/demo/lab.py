@@ -61,7 +61,7 @@ def _serve(folder: Path, browser: str) -> None:
 
     notebooks, kernels = folder / "notebooks", folder / "kernels"
     kernels.mkdir()
-    left_out = guide.copy_notebooks(notebooks)
+    notes = guide.copy_notebooks(notebooks)
     _write_settings(folder / "config")
     port, token = free_port(), secrets.token_hex(16)
     server = LabApp.initialize_server(
@@ -85,7 +85,7 @@ def _serve(folder: Path, browser: str) -> None:
             f"\nThe demo is at\n\n    {address}\n",
             "until you press Ctrl+C twice here; then it deletes the environments of its notebooks,"
             f" with the rest of {folder}.",
-            *left_out,
+            *notes,
             "",
         ]
     )
