@@ -6,7 +6,6 @@ from pkgwidgets.core.errors import StageFailed
 from pkgwidgets.core.events import Event, Stage
 from pkgwidgets.core.interfaces import Backend, Report, no_report
 from pkgwidgets.core.plans import Plan
-from pkgwidgets.core.preparations import ImportResult
 
 from . import verification
 from .apply import check_changeable
@@ -32,12 +31,8 @@ def prepare_plan(backend: Backend, plan: Plan, report: Report = no_report) -> No
             report_fetch(Event(stage=Stage.FETCHING))
             backend.installer.stage(plan, stage, report_fetch)
         report(Event(stage=Stage.CHECKING))
-        failing, baseline = verification.problems_before(backend, plan, stage, report)
+        failing, result = verification.import_staged(backend, plan, stage, report)
         if failing:
             raise StageFailed("", failing)
         check_unchanged(backend, plan)
-        preparation.complete(
-            ImportResult(
-                excused=baseline.failures, needs=baseline.needs, unproven=baseline.unproven
-            )
-        )
+        preparation.complete(result)

@@ -75,6 +75,21 @@ def problems_before(
     )
 
 
+def import_staged(
+    backend: Backend, plan: Plan, stage: Path | None, report: Report
+) -> tuple[tuple[str, ...], ImportResult]:
+    """Do the imports of `problems_before`, for a later apply that compares the rest anew.
+
+    Returns the problems that the plan would cause, and the result for `problems_before`.
+    """
+    scope = AffectedPackages(backend, plan, stage)
+    wrong = scope.problems()
+    if wrong:
+        return wrong, ImportResult()
+    wrong, _, result = _import_as_if_installed(backend, plan, stage, scope, report)
+    return wrong, result if stage is not None else replace(result, unproven=None)
+
+
 def _import_as_if_installed(
     backend: Backend, plan: Plan, stage: Path | None, scope: AffectedPackages, report: Report
 ) -> tuple[tuple[str, ...], tuple[Breakage, ...], ImportResult]:

@@ -50,6 +50,15 @@ def plan(ask: Ask) -> dict[str, Any]:
     return plan
 
 
+def test_leader_loads_only_what_its_request_needs() -> None:
+    """The imports are half of the processor time of a request."""
+    code = "import sys, pkgwidgets.cluster.leader; print(*sys.modules)"
+    argv = [sys.executable, "-I", "-c", code]
+    loaded = subprocess.run(argv, capture_output=True, text=True, check=True).stdout.split()
+    late = {f"pkgwidgets.operations.{name}" for name in ("apply", "planning", "preparation")}
+    assert not late & {*loaded}
+
+
 def test_survey_reads_what_is_installed(ask: Ask, garden: Demo) -> None:
     facts = ask("survey")
     assert facts["prefix"] == str(garden.folder / "env")

@@ -54,6 +54,26 @@ def is_prepared(kit: Kit, plan_id: str, tmp_path: Path) -> bool:
 # --- taken over
 
 
+class CountedFolders:
+    """The affected distributions; counts how often all RECORD files are read for them."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._inner = backend.bystanders
+        self.readings = 0
+
+    def __getattr__(self, name: str) -> Any:
+        self.readings += name == "sharing_folders"
+        return getattr(self._inner, name)
+
+
+def test_preparation_does_not_read_what_only_the_transaction_compares(kit: Kit) -> None:
+    counted_folders: Any = CountedFolders(kit.backend)
+    plan = plan_upgrade(kit.backend, "seedshelf")
+    prepare_plan(replace(kit.backend, bystanders=counted_folders), plan)
+    assert counted_folders.readings == 1, "they are read to choose the modules"
+    assert apply.apply_plan(kit.backend, plan).outcome is Outcome.COMMITTED
+
+
 @pytest.mark.parametrize("names", ["seedshelf", ["bedplanner", "seedshelf"]])
 def test_transaction_needs_neither_the_index_nor_a_second_check(
     kit: Kit, names: str | list[str]
