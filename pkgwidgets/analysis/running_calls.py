@@ -112,7 +112,7 @@ class RunningCalls:
             return False
         if None in texts[:3]:
             if is_shell:
-                text = f"get_ipython().{method}() runs code that only running it shows"
+                text = f"get_ipython().{method}() runs code that is known only at run time"
                 code.reader.add_unknown(code.place, text)
             return is_shell
         known = [text or "" for text in texts]
@@ -143,21 +143,21 @@ class RunningCalls:
             if value is not None:
                 self._runner.run_file(code, value, shared=True)
                 return
-        code.reader.add_unknown(code.place, f"{name} runs code that only running it shows")
+        code.reader.add_unknown(code.place, f"{name} runs code that is known only at run time")
 
     def _visit_getattr(self, code: NameResolver, node: ast.Call) -> None:
         names = code.resolve(node.args[0]) if len(node.args) > 1 else ()
         if _literal(node.args[1] if names else None) is not None:
             code.add_uses(node, code.resolve(node))
         elif names:
-            text = f"which attribute getattr takes from {names[0]} only running it shows"
+            text = f"which attribute getattr takes from {names[0]} is known only at run time"
             code.reader.add_unknown(code.place, text)
 
     def _visit_import(self, code: NameResolver, node: ast.Call, name: str) -> None:
         texts = [_literal(argument) for argument in node.args]
         module = _absolute_module(texts) if texts and texts[0] else ""
         if not module:
-            text = f"which module {name.rpartition('.')[2]} imports only running it shows"
+            text = f"which module {name.rpartition('.')[2]} imports is known only at run time"
             code.reader.add_unknown(code.place, text)
         elif not self._runner.import_module(module, code.place, optional=False):
             code.add_uses(node, (module,), module=True)
@@ -165,7 +165,7 @@ class RunningCalls:
     def _visit_file(self, code: NameResolver, node: ast.Call, position: int) -> None:
         path = self._path(code, node.args[position]) if len(node.args) > position else None
         if path is None:
-            text = "which file is run as a module only running it shows"
+            text = "which file is run as a module is known only at run time"
             code.reader.add_unknown(code.place, text)
         else:
             self._runner.run_file(code, path, shared=False)

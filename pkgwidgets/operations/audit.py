@@ -139,7 +139,9 @@ def _rows(
         return
     row = AuditRow(id=name, name=package.name, version=version)
     if known is None:
-        origin = f"it comes from {package.origin.value}, so no source knows this version"
+        origin = (
+            f"it is not from an index ({package.origin.value}), so no source knows this version"
+        )
         yield replace(row, error=origin)
         return
     row = replace(row, source=", ".join(known.sources), as_of=known.as_of)

@@ -100,6 +100,7 @@ def test_boxes_that_cannot_be_ticked_look_so_in_the_dark(sized: PanelNotebook) -
     off = sized.row("coldframe").get_by_role("checkbox")
     assert (box.is_enabled(), off.is_enabled()) == (True, False)
     assert off.evaluate(opacity) < box.evaluate(opacity) / 2
+    sized.row("trellis").scroll_into_view_if_needed()  # the last: the top may be out of sight
     box.check()
     expect_in_sight(sized, sized.button("Upgrade selected (1)…"))
     picture(sized, "selected")

@@ -38,6 +38,7 @@ def test_readme_pictures_are_taken(chromium: Browser, lab: Lab) -> None:
     expect(
         notebook.row("raintable").get_by_label("Version of raintable", exact=True)
     ).to_be_visible()
+    expect(table.locator(".pkgw-unlock")).to_be_visible()  # the offers come last
     notebook.page.mouse.move(0, 0)
     notebook.page.evaluate("() => document.activeElement.blur()")
     for theme, theme_name in (("light", "JupyterLab Light"), ("dark", "JupyterLab Dark")):

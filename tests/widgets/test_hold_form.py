@@ -75,6 +75,17 @@ def open_row(page: Page) -> None:
     page.evaluate("window.sent.length = 0")
 
 
+def test_details_that_come_after_a_row_was_closed_are_not_kept(page: Page) -> None:
+    name = page.locator("tr[data-id=pea] [name=detail]")
+    for _ in range(2):
+        name.click()
+    late = {"type": "detail", "id": "pea", "publisher": "an earlier release"}
+    page.evaluate("(detail) => window.tell('msg:custom', detail)", late)
+    name.click()
+    expect(page.locator("tr[data-id=pea] .pkgw-c-detail")).to_be_visible()
+    expect(page.get_by_text("an earlier release")).to_have_count(0)
+
+
 def test_hold_form_sends_what_was_typed_and_closes_after_success(page: Page) -> None:
     open_row(page)
     page.get_by_role("button", name="Hold pea…").click()

@@ -49,12 +49,15 @@ export function showNotebookLock(node, { notebook, place, isSeen, restore, creat
   line.setAttribute("role", "status");
   const back = button(LABELS.restore, () => restore(text()));
   back.hidden = true;
+  back.title = "Shows the plan that returns to the versions that this notebook was saved with.";
   const into = button(LABELS.saveInto, saveIntoNotebook);
+  into.title = "Saves the installed versions in the notebook, so that they can be restored.";
   const keeping = Object.assign(document.createElement("input"), { type: "checkbox", onchange: setKeeping });
   const keepLabel = Object.assign(document.createElement("label"), { className: "pkgw-lock-keep", title: "After each change of the packages, they are saved in this notebook again." });
   keepLabel.append(keeping, LABELS.keepUp);
   const format = document.createElement("select");
-  format.setAttribute("aria-label", "Save the installed packages as a file");
+  format.title = "Save the installed packages as a file";
+  format.setAttribute("aria-label", format.title);
   for (const name of [LABELS.save, ...FORMATS]) format.append(new Option(name, name));
   format.onchange = saveAsFile;
   node.append(line, back, into, keepLabel, format);

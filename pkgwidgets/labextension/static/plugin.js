@@ -15,7 +15,8 @@ const ICON =
   'M5 8.9l6 3.2v7.5l-6-3.2zm14 0v7.5l-6 3.2v-7.5z"/></svg>';
 const MARK =
   ".pkgw-has-updates .lm-TabBar-tabIcon{position:relative}.pkgw-has-updates .lm-TabBar-tabIcon::after{content:'';position:absolute;top:0;right:0;" +
-  "width:7px;height:7px;border-radius:50%;background:var(--jp-brand-color1,#2196f3)}";
+  "width:7px;height:7px;border-radius:50%;background:var(--jp-brand-color1,#2196f3)}" +
+  ".jp-Toolbar [data-command='pkgwidgets:open'] .jp-ToolbarButtonComponent-label{margin-left:4px}";
 
 /** Returns where the server answers for a notebook. */
 export function placeOf(notebook, { baseUrl, token }) {

@@ -3,7 +3,7 @@
 
 /** @import {View} from "../dom.js" */
 import { withClicks } from "../clicks.js";
-import { button, h, setText } from "../dom.js";
+import { button, focusedIn, h, setText } from "../dom.js";
 import { countedLabel, LABELS } from "../labels.js";
 import { headCell, rowCells } from "./cells.js";
 import { makeCopyMark } from "./copy_mark.js";
@@ -48,8 +48,9 @@ function render({ model: widget, el }) {
   const chosen = statusText("chosen");
   const upgradeChosen = button("", { className: "pkgw-main", onclick: () => isChanging || model.send({ type: "plan", names: [...selected].map((id) => rows.get(id).name) }) });
   const foot = bar("foot", chosen);
+  const head = bar("head", title, where, checked, check, all, upgradeChosen, install, history);
   const root = h("section", { className: "pkgw", ariaLabel: "Packages" },
-    bar("head", title, where, checked, check, all, upgradeChosen, install, history), refused, copyMark.node, notice, unsafe,
+    head, refused, copyMark.node, notice, unsafe,
     bar("filter", search, ...chips.map(({ node }) => node), fix, count, sorted), holdForm.node, scroller, empty, offers.note, foot);
   root.dataset.lmSuppressShortcuts = "true"; // JupyterLab handles shortcuts before the panel's listeners run
 
@@ -155,7 +156,8 @@ function render({ model: widget, el }) {
       keepForSaving();
     }
     if (message.type === "hold" && holdForm.settle(message)) setText(notice, message.error);
-    if (message.type !== "detail" || !rows.has(message.id)) return;
+    // What comes after a row was closed would be old when it is opened again.
+    if (message.type !== "detail" || !rows.has(message.id) || !open.has(message.id)) return;
     details.set(message.id, { ...details.get(message.id), ...message });
     grid.refresh([message.id]);
   }
@@ -203,12 +205,20 @@ function render({ model: widget, el }) {
     const ticked = choices.filter(({ id }) => selected.has(id)).length;
     setText(chosen, `${selected.size} selected${selected.size > ticked ? `, ${selected.size - ticked} not shown` : ""}`);
     setText(upgradeChosen, countedLabel(LABELS.upgradeSelected, selected.size));
-    // In the place of the other one, at the top: below the list it may be out of sight.
     foot.hidden = upgradeChosen.hidden = selected.size === 0;
     all.hidden = readOnly || selected.size > 0;
     selectAll.disabled = choices.length === 0;
     selectAll.checked = ticked > 0 && ticked === choices.length;
     selectAll.indeterminate = ticked > 0 && ticked < choices.length;
+  }
+
+  // In the place of the other one, at the top; below the list while the top is scrolled out of sight.
+  function placeUpgradeChosen(isTopSeen) {
+    if (isTopSeen === head.contains(upgradeChosen)) return;
+    const hadFocus = focusedIn(el) === upgradeChosen;
+    if (isTopSeen) install.before(upgradeChosen);
+    else foot.append(upgradeChosen);
+    if (hadFocus) upgradeChosen.focus({ preventScroll: true });
   }
 
   function showHeader() {
@@ -323,6 +333,8 @@ function render({ model: widget, el }) {
   const events = Object.entries({ "change:header": showHeader, "change:offers": showCounts, "change:revision": replaceAllRows, "change:advisories": showMarks, "change:holds": showMarks, "msg:custom": onMessage });
   for (const [name, fn] of events) model.on(name, fn);
   const clock = setInterval(showHeader, 30_000);
+  const topWatcher = new IntersectionObserver((seen) => placeUpgradeChosen(Boolean(seen.at(-1)?.isIntersecting)), { threshold: 1 });
+  topWatcher.observe(check);
 
   replaceAllRows();
   showHeader();
@@ -330,6 +342,7 @@ function render({ model: widget, el }) {
   askAll();
   return () => {
     clearInterval(clock);
+    topWatcher.disconnect();
     grid.stop();
     for (const [name, fn] of events) model.off(name, fn);
     el.removeEventListener("keydown", onKey);
