@@ -9,6 +9,7 @@ from pathlib import Path
 import axe as axe_core
 import pytest
 import requests
+from browser.in_sight import WINDOWS
 from browser.rest_page import RestPage, started_kernel, write_kernelspec
 from held_transactions import held_wheel
 from jupyterlab_server import take_picture
@@ -194,7 +195,10 @@ def test_read_only_environment_offers_no_change(page: RestPage, garden: Demo) ->
     expect(page.row("seedshelf").get_by_role("button", name="Upgrade seedshelf")).to_have_count(0)
 
 
-def test_one_bad_release_does_not_sink_the_others(page: RestPage) -> None:
+@pytest.mark.parametrize("size", WINDOWS, ids=lambda size: f"{size[0]}x{size[1]}")
+def test_one_bad_release_does_not_sink_the_others(page: RestPage, size: tuple[int, int]) -> None:
+    width, height = size
+    page.page.set_viewport_size({"width": width, "height": height})
     page.open(kernelspec="garden")
     expect(page.page.locator(".pkgw-checked")).to_contain_text("checked")
     page.page.get_by_role("button", name=ALL).click()
@@ -202,8 +206,9 @@ def test_one_bad_release_does_not_sink_the_others(page: RestPage) -> None:
     plan = page.section("Plan")
     expect(plan).to_contain_text("without harvestscale")
     expect(page.section("Progress")).to_contain_text("harvestscale 3.3.0 cannot be imported")
+    expect(plan.get_by_role("button", name="Apply")).to_be_in_viewport(ratio=1)
     plan.get_by_role("button", name="Apply").click()
-    expect(page.section("Progress").get_by_role("button", name="Undo")).to_be_visible()
+    expect(page.section("Progress").get_by_role("button", name="Undo")).to_be_in_viewport(ratio=1)
     row = page.row("harvestscale")
     expect(row).to_contain_text("upgrade failed")
     row.get_by_role("button", name="harvestscale", exact=True).click()

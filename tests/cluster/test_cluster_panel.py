@@ -83,6 +83,22 @@ def test_other_buttons_call_the_service(panel: ClusterPanel, cluster: FakeCluste
     assert "No change is interrupted now." in panel.message.value
 
 
+def test_button_counts_as_soon_as_it_is_on_again(
+    panel: ClusterPanel, cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    show = panel._show_buttons
+
+    def show_and_press(*, is_busy: bool) -> None:
+        show(is_busy=is_busy)
+        if not is_busy and cluster.calls == ["undo"]:
+            panel.recover_button.click()
+
+    monkeypatch.setattr(panel, "_show_buttons", show_and_press)
+    panel.undo_button.click()
+    assert panel.wait(30)
+    assert cluster.calls == ["undo", "recover"]
+
+
 def test_empty_plan_says_so(panel: ClusterPanel) -> None:
     panel.align_button.click()
     assert panel.wait(30)
