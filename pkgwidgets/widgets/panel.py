@@ -314,6 +314,7 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
         if self._plan_controller.tasks.is_busy:
             return False
         if not self._plan_controller.follow_running():
+            self._plan_controller.show_newer()
             self._list_controller.refresh()
         return True
 

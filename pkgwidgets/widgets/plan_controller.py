@@ -13,7 +13,7 @@ from pkgwidgets.core.events import Event
 from pkgwidgets.core.history import find_transaction, in_force, is_undo
 from pkgwidgets.core.plans import Plan
 from pkgwidgets.core.text import shorten_names
-from pkgwidgets.core.transactions import Transaction
+from pkgwidgets.core.transactions import Outcome, Transaction
 from pkgwidgets.notebook.service import PackageService
 from pkgwidgets.presentation.hints import Face, render
 from pkgwidgets.presentation.request_titles import running_title
@@ -64,6 +64,8 @@ class PlanController:
         self._preface = "" if has_own_service else _SERVICE_PREAMBLE
         self._plan: Plan | None = None
         self._request: PanelRequest | None = None
+        self._ended: datetime | None = None
+        """When the change ended whose outcome is shown."""
 
     def plan(
         self,
@@ -170,9 +172,23 @@ class PlanController:
         if last is None or last.finished is None:
             return
         if last.finished < _STARTED < last.finished + _RECENT:
-            loaded_none = replace(last, plan=replace(last.plan, restart=None))
+            self._show_ended(replace(last, plan=replace(last.plan, restart=None)))
+
+    def show_newer(self) -> None:
+        """Replace the shown outcome by that of a change that others made and ended since."""
+        if self._ended is None or not self._task_view.task:
+            return
+        history = self._service.values.history()
+        newer = [entry for entry in history if entry.started > self._ended and entry.changes]
+        if newer and newer[-1].finished is not None:
+            self._ended = datetime.now(UTC)
+            self._show_ended(newer[-1])
+
+    def _show_ended(self, transaction: Transaction) -> None:
+        self._task_view.close_view()
+        if transaction.outcome is Outcome.COMMITTED:
             self._task_view.begin("")
-            self._task_view.finish(loaded_none, is_undo=self._is_undo(last))
+            self._task_view.finish(transaction, is_undo=self._is_undo(transaction))
 
     def _project_switch(self, request: PanelRequest) -> bool | None:
         """Return whether the project changes, too; None where there is nothing to choose."""
@@ -255,6 +271,7 @@ class PlanController:
                     raise
                 self._plan_without_failing(request, error, error.kept)
             finally:
+                self._ended = datetime.now(UTC)
                 self._on_finished()
 
         def open_view() -> None:

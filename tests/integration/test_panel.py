@@ -15,6 +15,7 @@ import pytest
 from malformed_wheels import MalformedWheel
 
 from pkgwidgets import PackagePanel, PackageService
+from pkgwidgets.core.errors import StageFailed
 from pkgwidgets.demo import Demo
 from pkgwidgets.demo.wheel_builder import BuiltWheel
 from pkgwidgets.widgets import connection, dock, side_panel
@@ -560,6 +561,30 @@ def test_last_opened_row_is_loaded_first(
         gate.set()
         assert panel.wait(60)
     assert names == ["raintable", "seedshelf", "frostcall"]
+
+
+def test_outcome_makes_way_for_a_newer_one_of_another_cell(
+    panel: PackagePanel, service: PackageService
+) -> None:
+    click(panel.table, type="plan", names=["harvestscale"])
+    assert planned(panel)
+    click(panel.plan_view, type="apply", id=panel.plan_view.plan["id"])
+    assert panel.wait(60)
+    failed = panel.task_view.task["outcome"]
+    assert failed["kind"] == "bad"
+    service.hold("frostcall", "<3")
+    assert panel._on_changed()
+    assert panel.wait(60)
+    assert panel.task_view.task["outcome"] == failed, "a hold changes no package"
+    service.upgrade_package("seedshelf")
+    assert panel._on_changed()
+    assert panel.wait(60)
+    assert panel.task_view.task["outcome"]["text"] == "Done: seedshelf 1.4.1 → 1.4.2"
+    with pytest.raises(StageFailed):
+        service.upgrade_package("harvestscale", "3.3.0")
+    assert panel._on_changed()
+    assert panel.wait(60)
+    assert panel.task_view.task == {}
 
 
 # --- one bad release

@@ -130,9 +130,10 @@ function openList(answers, place, isBusy = () => false) {
   const { asked, server } = fakeServer(answers, place);
   const model = createViewModel({ header: {}, rows: [], revision: 0, labels: {} });
   const running = [];
-  const list = listSide(server, model, { onRunning: (change) => running.push(change), onListed: () => {}, isBusy });
+  const outdated = [];
+  const list = listSide(server, model, { onRunning: (change) => running.push(change), onListed: () => {}, onOutdated: () => outdated.push(true), isBusy });
   model.answer = list.answer;
-  return { asked, server, model, list, running, end: () => { server.end(); list.end(); } };
+  return { asked, server, model, list, running, outdated, end: () => { server.end(); list.end(); } };
 }
 
 test("the list is shown before the index answers, and a check changes single rows", async () => {
@@ -171,7 +172,7 @@ test("why there is no list is told, and the view is not busy", async () => {
 test("what others installed is noticed by its digest alone, and a hidden page does not look", async () => {
   let version = "1";
   const answers = { "GET packages": () => listAnswer([row("a", version)]), "GET state": () => json({ success: true, installed: version, running: null }) };
-  const { asked, list, model, end } = openList(answers);
+  const { asked, list, model, outdated, end } = openList(answers);
   list.open();
   await turns();
   const before = asked.length;
@@ -180,10 +181,10 @@ test("what others installed is noticed by its digest alone, and a hidden page do
   version = "2";
   globalThis.document.visibilityState = "hidden";
   await list.look();
-  assert.equal(model.get("rows")[0].version, "1");
+  assert.deepEqual([model.get("rows")[0].version, outdated.length], ["1", 0]);
   globalThis.document.visibilityState = "visible";
   await list.look();
-  assert.equal(model.get("rows")[0].version, "2");
+  assert.deepEqual([model.get("rows")[0].version, outdated.length], ["2", 1]);
   end();
 });
 

@@ -64,6 +64,7 @@ export function openRestPanel(element, { restart, session, ...place }) {
   const list = listSide(server, models.table, {
     onRunning: ({ id, title }) => task.join(id, title),
     onListed: () => history.refresh(),
+    onOutdated: () => task.close(), // its outcome speaks of an older state
     isBusy: () => task.isRunning(),
   });
   const task = taskSide(server, models.task, {

@@ -32,9 +32,9 @@ const sameIds = (before, after) => before.length === after.length && before.ever
 /**
  * @param {Server} server
  * @param {any} model the table's
- * @param {{ onRunning: (running: { id: string, title: string }) => void, onListed: () => void, isBusy: () => boolean }} panel
+ * @param {{ onRunning: (running: { id: string, title: string }) => void, onListed: () => void, onOutdated?: () => void, isBusy: () => boolean }} panel `onOutdated`: others changed the packages since the last list
  */
-export function listSide(server, model, { onRunning, onListed, isBusy }) {
+export function listSide(server, model, { onRunning, onListed, onOutdated = () => {}, isBusy }) {
   /** @type {AbortController | null} */
   let current = null;
   /** @type {Promise<any>} */
@@ -162,7 +162,10 @@ export function listSide(server, model, { onRunning, onListed, isBusy }) {
     const state = await server.get("state").catch(() => null);
     if (!state || server.isEnded() || isBusy()) return;
     if (state.running) onRunning(state.running);
-    else if (state.installed !== installed) await refresh();
+    else if (state.installed !== installed) {
+      onOutdated();
+      await refresh();
+    }
   }
 
   async function keepLooking() {
