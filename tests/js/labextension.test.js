@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { badgeText, countUpdates, routeUrl } from "../../pkgwidgets/labextension/static/badge.js";
 import { createMessage, findSubshell, within } from "../../pkgwidgets/labextension/static/kernel_messages.js";
 import { refusalOf, showKernelPanel } from "../../pkgwidgets/labextension/static/kernel_panel.js";
-import { createBadge, placeOf } from "../../pkgwidgets/labextension/static/plugin.js";
+import { createBar, createBadge, placeOf } from "../../pkgwidgets/labextension/static/plugin.js";
 import { noteOf, showRestPanel } from "../../pkgwidgets/labextension/static/rest_way.js";
 import { loadShared, usedVersion } from "../../pkgwidgets/labextension/static/shared.js";
 import { widen, widenedSizes } from "../../pkgwidgets/labextension/static/width.js";
@@ -182,4 +182,18 @@ test("the widened part is the one of the horizontal split that holds the widget"
   const vertical = { relativeSizes: () => assert.fail(), orientation: "vertical", parent: stack };
   widen({ parent: vertical });
   assert.deepEqual(set.map((size) => Math.round(size * 100)), [60, 40]);
+});
+
+test("a click opens the side bar though it could not be loaded at the first one", async () => {
+  class Panel {
+    node = { setAttribute() {} };
+    title = {};
+    addClass() {}
+  }
+  const shown = [];
+  const loads = [() => Promise.reject(new Error("no answer")), async () => ({ show: (options) => shown.push(options) })];
+  const bar = createBar(Panel, null, () => loads.shift()());
+  await assert.rejects(bar.open(true), { message: "no answer" });
+  await bar.open(true);
+  assert.deepEqual(shown, [{ wide: true }]);
 });

@@ -144,13 +144,15 @@ async function readSettings({ restored }, registry, badge) {
 }
 
 /** Returns the side bar's widget; `load` is called when it is first seen, and returns what fills it. */
-function createBar(Panel, icon, load) {
+export function createBar(Panel, icon, load) {
+  /** @type {Promise<any> | undefined} */
   let content;
   class PackagesBar extends Panel {
     // `wide`: a user opened it, so that it may take room.
     async open(wide = false) {
-      content ??= load();
-      const { show } = await content;
+      const loading = (content ??= load());
+      loading.catch(() => (content = undefined)); // the next click tries again
+      const { show } = await loading;
       show({ wide });
     }
 
