@@ -6,14 +6,16 @@ All text may be hostile, so it is escaped.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pandas as pd
 
 from pkgwidgets.analysis.run_comparison import Rehearsal
-from pkgwidgets.presentation import rehearsal_html
 from pkgwidgets.presentation.html_table import TableStyle, html_table
-from pkgwidgets.presentation.updates_summary import UpdateRow, updates_html, updates_text
+
+# What shows one kind of frame is imported when the first is shown, so that frames are made sooner.
+if TYPE_CHECKING:
+    from pkgwidgets.presentation.updates_summary import UpdateRow
 
 _CELL_CSS = "text-align:left;vertical-align:top;overflow-wrap:break-word"
 _STYLE = TableStyle(head=_CELL_CSS, cell=_CELL_CSS)
@@ -51,7 +53,9 @@ class RehearsalFrame(StyledFrame):
     rehearsal: Rehearsal
 
     def _repr_html_(self) -> str:
-        return rehearsal_html.rehearsal_html(self.rehearsal)
+        from pkgwidgets.presentation.rehearsal_html import rehearsal_html
+
+        return rehearsal_html(self.rehearsal)
 
 
 class UpdatesFrame(StyledFrame):
@@ -61,10 +65,14 @@ class UpdatesFrame(StyledFrame):
     """
 
     def _repr_html_(self) -> str:
+        from pkgwidgets.presentation.updates_summary import updates_html
+
         rows = _update_rows(self)
         return pd.DataFrame(self).to_html() if rows is None else updates_html(rows)
 
     def __repr__(self) -> str:
+        from pkgwidgets.presentation.updates_summary import updates_text
+
         rows = _update_rows(self)
         return str(super().__repr__()) if rows is None else updates_text(rows)
 
@@ -82,6 +90,8 @@ _UPDATE_COLUMNS = {
 
 def _update_rows(frame: pd.DataFrame) -> list[UpdateRow] | None:
     """Return the rows of a package frame; None if it lacks a column."""
+    from pkgwidgets.presentation.updates_summary import UpdateRow
+
     columns = {*_UPDATE_COLUMNS, "update_available", "released"}
     if not columns <= {*map(str, frame.columns)}:
         return None

@@ -20,8 +20,7 @@ from pkgwidgets.core.errors import PkgwidgetsError
 from pkgwidgets.core.last_check import AnswerTimes, KnownRows
 from pkgwidgets.core.packages import PackageInfo
 
-from . import cache_file, kept_file
-from .checked_rows import rows_from_text, rows_to_text
+from . import kept_file
 
 _FORMAT_VERSION = 1
 
@@ -94,6 +93,8 @@ class FileLastCheck:
             return
         self._last = state, times, rows
         head = json.dumps([state, {name: list(both) for name, both in times.items()}])
+        from .checked_rows import rows_to_text
+
         body = rows_to_text(rows)
         with self._lock, suppress(OSError, ValueError):
             kept_file.write(self._file, head, body)
@@ -103,6 +104,8 @@ class FileLastCheck:
         return self._are_fresh(times) and self._are_cached(times)
 
     def _are_cached(self, times: AnswerTimes) -> bool:
+        from . import cache_file  # late: it loads SQLite, and an audit may need no index
+
         file = cache_file.cache_file(self._folder)
         return cache_file.answer_times(file, self._find_source(), times) == times
 
@@ -111,6 +114,8 @@ class FileLastCheck:
         return all(asked <= now < fresh_until for asked, fresh_until in times.values())
 
     def _read(self, state: str) -> _Kept | None:
+        from .checked_rows import rows_from_text
+
         try:
             head, body = kept_file.read(self._file)
             kept_state, times = json.loads(head)
