@@ -23,6 +23,7 @@ from pkgwidgets import (
     PackageNotFound,
     PackageService,
 )
+from pkgwidgets.backends.processes import process
 from pkgwidgets.connect import connect
 from pkgwidgets.core.copies import known_kernel_name
 from pkgwidgets.demo import Demo
@@ -126,6 +127,21 @@ def test_copy_in_which_programs_run_is_not_removed(service: PackageService) -> N
     assert len(service.values.environments()) == 1
     service.remove_environment("spring")
     assert left_files() == []
+
+
+def test_what_this_process_runs_in_a_copy_for_a_moment_does_not_count(
+    service: PackageService,
+) -> None:
+    copy = service.copy_environment("spring", only="seedshelf")
+    seen: list[object] = []
+    backend = connect(copy.source / "bin" / "python")
+    forks = "import os, time\nif os.fork(): os.wait()\nelse: print(flush=True); time.sleep(1)"
+    process.run(
+        [str(copy.python), "-c", forks],
+        on_line=lambda line: seen.append(copying.running_in_copy(backend, "spring")[1]),
+    )
+    assert seen == [()]
+    assert service.remove_environment("spring").name == "spring"
 
 
 def test_copy_is_removed_once_its_programs_have_ended(service: PackageService) -> None:

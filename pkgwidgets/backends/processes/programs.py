@@ -9,62 +9,61 @@ from pathlib import Path, PurePath
 from pkgwidgets.core import kernel_commands
 from pkgwidgets.core.copies import RunningProgram
 
-from . import kernel_processes, process_info
+from . import kernel_processes, process, process_info
 
 
 def running_programs(folder: Path) -> tuple[RunningProgram, ...]:
     """Return the programs that run in a virtual environment, by process id.
 
     A program runs in it if its interpreter is there, or if it has mapped a library from there. Its
-    child processes and this process do not count. Of another user's program only the command is
-    known. Where the system hides processes, there are none.
+    child processes do not count, nor do this process and what it runs itself for a moment, such as
+    a check. Of another user's program only the command is known. Where the system hides processes,
+    there are none.
     """
-    commands = {
-        process: process_info.command_line(process) for process in process_info.process_ids()
-    }
-    commands.pop(os.getpid(), None)
+    commands = {number: process_info.command_line(number) for number in process_info.process_ids()}
+    awaited = process.awaited_processes()
+    for own in (os.getpid(), *awaited):
+        commands.pop(own, None)
     root = folder.resolve()
     running = {
-        process: command
-        for process, command in commands.items()
-        if _runs_in(process, command, root)
+        number: command for number, command in commands.items() if _runs_in(number, command, root)
     }
     return tuple(
-        _program(process, command)
-        for process, command in running.items()
-        if process_info.parent(process) not in running
+        _program(number, command)
+        for number, command in running.items()
+        if process_info.parent(number) not in running.keys() | awaited
     )
 
 
-def _runs_in(process: int, command: tuple[str, ...], root: Path) -> bool:
+def _runs_in(number: int, command: tuple[str, ...], root: Path) -> bool:
     if not command:
         return False  # a process of the system, or one that has ended
-    program = _program_path(process, command[0])
+    program = _program_path(number, command[0])
     # Not the program itself: in a virtual environment, it is a link that leads out of it.
     if program is not None and program.parent.resolve().is_relative_to(root):
         return True
     # A wrapper hides the interpreter, and a program may embed it.
     prefix = f"{root}{os.sep}"
-    return any(path.startswith(prefix) for path in process_info.mapped_libraries(process))
+    return any(path.startswith(prefix) for path in process_info.mapped_libraries(number))
 
 
-def _program_path(process: int, program: str) -> Path | None:
+def _program_path(number: int, program: str) -> Path | None:
     """Return the path of a program, as its command names it; None if that is unknown."""
     if Path(program).is_absolute():
         return Path(program)
     if os.sep in program:
-        folder = process_info.working_folder(process)
+        folder = process_info.working_folder(number)
         return None if folder is None else folder / program
-    path = process_info.environment(process).get("PATH", "")
+    path = process_info.environment(number).get("PATH", "")
     found = shutil.which(program, path=path) if path else None
     return Path(found) if found else None
 
 
-def _program(process: int, command: tuple[str, ...]) -> RunningProgram:
+def _program(number: int, command: tuple[str, ...]) -> RunningProgram:
     connection = kernel_commands.connection_file(command)
-    notebook = "" if connection is None else kernel_processes.notebook_of(process)
+    notebook = "" if connection is None else kernel_processes.notebook_of(number)
     return RunningProgram(
-        process=process,
+        process=number,
         name=PurePath(notebook).name or _name(command, connection),
         connection_file=connection or "",
     )
