@@ -113,7 +113,7 @@ _WORKER = "pkgwidgets.worker"
 _LEADER = "pkgwidgets.cluster.leader"
 _RECOVERY = "pkgwidgets.recover"
 _UNDO_MODULES = (_WORKER, _RECOVERY, "pkgwidgets.notebook.service")
-_INSTALLATION = repr(filesystem.change_key(__file__))
+INSTALLATION = repr(filesystem.change_key(__file__))
 """A text that differs for each installation of pkgwidgets: another one may read files otherwise."""
 RECOVERY_FILES = (
     "backends/store/",
@@ -534,7 +534,7 @@ def _advisory_settings(prefix: Path, sources: SourceFactory) -> AdvisorySettings
 def _listing_state(environment: InstalledEnvironment, journal: FolderJournal) -> str:
     """Return what the rows of a listing depend on; "" if it is not certain."""
     parts = [environment.stat_key(), journal.stat_key()]
-    return "\n".join([_INSTALLATION, *parts]) if all(parts) else ""
+    return "\n".join([INSTALLATION, *parts]) if all(parts) else ""
 
 
 def _check_state(

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from pkgwidgets.backends.sandbox import combination, proven_imports
+from pkgwidgets.backends.sandbox import proven_imports
 from pkgwidgets.backends.sandbox.import_check import SubprocessImportChecker
 from pkgwidgets.backends.sandbox.proven_imports import ProvenImportChecker, ProvenImports
 from pkgwidgets.core.errors import Cancelled
@@ -81,15 +81,16 @@ def test_same_files_are_imported_once(bench: Bench) -> None:
     assert [event.text for event in events if event.text] == [proven_imports.PROVEN_TEXT]
 
 
-def test_comparison_of_files_reports_and_can_be_cancelled(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_comparison_of_files_reports_and_can_be_cancelled(bench: Bench) -> None:
     """A large environment has many files to list, and a large wheel many to hash."""
-    monkeypatch.setattr(combination, "_FILES_PER_TICK", 1)
-    events: list[Event] = []
-    bench.check(report=events.append)
-    assert len(events) > 10
-    assert {(event.stage, event.text) for event in events} >= {(Stage.CHECKING, "")}
+    few: list[Event] = []
+    many: list[Event] = []
+    bench.check(report=few.append)
+    for number in range(2000):
+        (bench.site / f"notes_{number}.txt").touch()
+    bench.check(report=many.append)
+    assert len(many) >= len(few) + 4
+    assert {(event.stage, event.text) for event in many} >= {(Stage.CHECKING, "")}
 
     def refuse(event: Event) -> None:
         raise Cancelled("")

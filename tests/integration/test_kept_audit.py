@@ -101,7 +101,8 @@ def test_kept_audit_loads_no_http_client(garden: Demo, server: OsvServer) -> Non
         "print(len(rows), [n for n in ('requests', 'urllib3', 'asyncio') if n in sys.modules])"
     )
     audited(garden)
-    argv = [sys.executable, "-c", code, str(garden.python), garden.index_url]
+    # Not from the working folder: a checkout is another build than the one that is tested.
+    argv = [sys.executable, "-P", "-c", code, str(garden.python), garden.index_url]
     second = subprocess.run(argv, check=True, capture_output=True, text=True)
     assert second.stdout.strip() == "2 []"
 

@@ -162,7 +162,7 @@ def test_rows_are_not_kept_while_a_change_runs(garden: Demo) -> None:
 
 def test_another_build_reads_again(garden: Demo, monkeypatch: pytest.MonkeyPatch) -> None:
     inventory.get_packages(connected(garden))
-    monkeypatch.setattr("pkgwidgets.connect._INSTALLATION", "another build")
+    monkeypatch.setattr("pkgwidgets.connect.INSTALLATION", "another build")
     assert not has_rows(connected(garden))
 
 

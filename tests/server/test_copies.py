@@ -45,7 +45,7 @@ async def test_copy_is_planned_made_listed_and_removed(ask: Ask) -> None:
 async def test_copy_names_what_runs_in_it_and_stays(
     ask: Ask, monkeypatch: pytest.MonkeyPatch, jp_serverapp: Any
 ) -> None:
-    monkeypatch.setattr(copies, "_SHUTDOWN_SECONDS", 0.2)
+    monkeypatch.setattr(copies.CopyHandler, "shutdown_seconds", 0.2)
     sessions = [{"kernel": {"id": "k1"}, "path": path} for path in ("a.ipynb", "b.ipynb")]
     monkeypatch.setattr(jp_serverapp.session_manager, "list_sessions", lambda: sessions)
     made = await ask("POST", "environments", {"name": "spring", "only": ["seedshelf"]})

@@ -19,8 +19,6 @@ from pkgwidgets.server.base_handler import BaseHandler, requires_execute, requir
 from pkgwidgets.server.payloads import event
 from pkgwidgets.server.threads import run_in_thread
 
-_SHUTDOWN_SECONDS = 10.0
-"""How long a kernel that was shut down may take to end; Jupyter then kills it."""
 _VERSION = re.compile(r"3\.\d{1,2}(\.\d{1,2})?")
 
 
@@ -76,6 +74,9 @@ class CopiesHandler(BaseHandler):
 class CopyHandler(BaseHandler):
     """`GET environments/{name}`: a copy, and what runs in it; `DELETE` removes it."""
 
+    shutdown_seconds = 10.0
+    """How long a kernel that was shut down may take to end; Jupyter then kills it."""
+
     @requires_read
     async def get(self, name: str) -> None:
         """Answer a copy and the programs that run in it, with the notebooks of the kernels."""
@@ -92,7 +93,7 @@ class CopyHandler(BaseHandler):
         checked_copy_name(name)
         backend = await self.backend()
         # The panel in the copy removes it when its own kernel has just been shut down.
-        remove = partial(copying.remove_copy, patience_seconds=_SHUTDOWN_SECONDS)
+        remove = partial(copying.remove_copy, patience_seconds=self.shutdown_seconds)
         removed = await run_in_thread(partial(remove, backend, name))
         await self.write_success(environment=payloads.environment_copy(removed))
 
