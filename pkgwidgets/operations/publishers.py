@@ -92,13 +92,14 @@ def publisher_notes(
 ) -> tuple[str, ...]:
     """Return what a plan should say: publishers that changed or are unknown, lost attestations.
 
-    The index answers with the provenance of one file of the installed and of the new release. Only
-    where it lists attestations of both is it asked.
+    Only upgrades count: who goes back to an older release trusts nobody new. The index answers with
+    the provenance of one file of the installed and of the new release. Only where it lists
+    attestations of both is it asked.
     """
     changed = [
         (change, change.before, change.after)
         for change in changes
-        if change.before is not None and change.after is not None and change.before != change.after
+        if change.before is not None and change.after is not None and change.before < change.after
     ]
     others = [change.id for change, _, _ in changed if change.id not in answers]
     if others:  # dependencies: the answers for their files are cached

@@ -255,6 +255,13 @@ def test_changed_publisher_is_in_plans_of_every_kind(
     assert [note for note in planned.notes if note.startswith("The publisher of frostcall changed")]
 
 
+def test_way_back_to_an_older_release_needs_no_note(garden: Demo) -> None:
+    service = PackageService(garden.python, index_url=garden.index_url)
+    service.upgrade_package("frostcall")
+    back = service.plan_restore(Export(file_name="", text="frostcall==1.9.3\n"))
+    assert (back.pins, back.notes) == (("frostcall==1.9.3",), ())
+
+
 def test_same_publisher_needs_no_note(garden: Demo) -> None:
     service = PackageService(garden.python, index_url=garden.index_url)
     assert service.plan_upgrade("sundrift").notes == ()
