@@ -123,8 +123,9 @@ def test_history_shows_the_failed_rollback(service: PackageService, stuck: Stuck
 
 
 def test_changes_of_the_same_files_are_refused_until_the_rollback_is_completed(
-    backend: Backend, service: PackageService, stuck: Stuck, tree: Oracle
+    backend: Backend, service: PackageService, stuck: Stuck, tree: Oracle, tmp_path: Path
 ) -> None:
+    (tmp_path / "gate").touch()
     assert "frostcall" in service.get_packages().index
     for _ in range(2):
         with pytest.raises(RollbackFailed) as caught:
