@@ -225,18 +225,32 @@ class PackageRowBuilder:
     def _is_requested(self, distribution: Distribution) -> bool:
         """Return whether a package was installed for the user.
 
-        uv marks everything that a lock file or a requirements file lists. Where all are marked, the
-        marks say nothing, and the packages that no other one requires count as requested.
+        uv marks everything that it installs. Where all are marked, the marks say nothing: then the
+        packages that no other one requires count, and those whose installation a plan requested.
         """
         if self._roots is None:
             return distribution.requested
-        return distribution.id in self._roots
+        return distribution.id in self._roots or self._installed_here.get(distribution.id, False)
+
+    @cached_property
+    def _installed_here(self) -> Mapping[NormalizedName, bool]:
+        """The packages that plans installed, with whether that was requested: their marks count."""
+        return {
+            change.id: change.requested
+            for transaction in committed(self.history)
+            for change in transaction.changes
+            if change.before is None
+        }
 
     @cached_property
     def _roots(self) -> frozenset[NormalizedName] | None:
-        """The packages that no other requires, where all are marked as requested; else None."""
+        """The packages that no other requires, where all are marked as requested; else None.
+
+        What plans installed does not count: there a mark is missing where it should be.
+        """
         distributions = dependency_graph.readable_distributions(self.installed)
-        if len(distributions) < 2 or not all(d.requested for d in distributions.values()):
+        others = [d for name, d in distributions.items() if name not in self._installed_here]
+        if len(others) < 2 or not all(d.requested for d in others):
             return None
         required = dependency_graph.active_requirements(
             self.installed, self._interpreter.markers, self.limits.requires_of

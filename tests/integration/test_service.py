@@ -196,6 +196,30 @@ def test_install_and_uninstall_leave_the_environment_unchanged(
         service.get_package("pea")
 
 
+def test_marks_that_say_nothing_still_say_nothing_after_an_installation(
+    service: PackageService, garden: Demo
+) -> None:
+    """uv marks all that it installs; a plan marks only what was requested."""
+    for folder in garden.site_packages.glob("*.dist-info"):
+        (folder / "REQUESTED").touch()
+    before = requested_names(service)
+    assert not before & {"raintable", "sundrift", "beanpoles"}  # others require these
+    dependency = BuiltWheel(name="pod", version="1.0", files={"pod.py": ""})
+    asked = BuiltWheel(name="pea", version="1.0", files={"pea.py": ""}, requires=("pod",))
+    garden.index.publish(dependency, asked)
+    service.install_package("pea")
+    assert requested_names(service) == before | {"pea"}
+    service.upgrade_package("raintable")
+    assert requested_names(service) == before | {"pea"}
+    service.undo()
+    service.undo()
+    assert requested_names(service) == before
+
+
+def requested_names(service: PackageService) -> set[str]:
+    return {row.name for row in service.values.packages() if row.requested}
+
+
 def test_undo_is_refused_if_nothing_can_be_undone(service: PackageService) -> None:
     with pytest.raises(InvalidRequest):
         service.undo()
