@@ -67,8 +67,11 @@ def source_excerpt(cell: ComparedCell) -> str:
 def output_excerpts(cell: ComparedCell) -> tuple[str, str]:
     """Return excerpts of a cell's outputs before and after that include the first difference.
 
-    They are excerpts of the text if that differs, else of the HTML source, if there is any.
+    They are excerpts of the text if that differs, else of the HTML source, if there is any. Of a
+    cell that only took longer they are its times.
     """
+    if cell.verdict is Verdict.SLOWER:
+        return f"{cell.before.seconds:.1f} s", f"{cell.after.seconds:.1f} s"
     before, after = _output_text(cell.before), _output_text(cell.after)
     if before == after:
         before, after = _html_text(cell.before) or before, _html_text(cell.after) or after

@@ -51,6 +51,15 @@ test("what breaks is shown at once, what fits is folded away", () => {
   assert.match(rest.textContent, /unaffected.*<gone>/);
 });
 
+test("what reading left unknown is folded away once the rehearsal has run it", () => {
+  const texts = (rows, isRehearsed) => impactNodes({ state: "done", text: "Whether 1 cell would fail is unknown.", rows }, () => {}, isRehearsed).map((node) => node.textContent);
+  assert.match(texts([use(1, "unknown")], false)[0], /whether 1 cell would fail is unknown/);
+  const [sentence, fold] = texts([use(1, "unknown"), use(2, "none")], true);
+  assert.equal(sentence, "Code of this notebook: what reading it left unknown, the rehearsal has run.");
+  assert.equal(fold, "Show all 2");
+  assert.match(texts([use(1, "unknown"), use(2, "breaks")], true)[0], /whether 1 cell/, "what breaks stays");
+});
+
 test("of many findings four are shown at once", () => {
   const rows = [1, 2, 3, 4, 5, 6].map((cell) => use(cell, "breaks"));
   const [, first, fold] = impactNodes({ state: "done", text: "6 cells would fail.", rows }, () => {});

@@ -118,6 +118,17 @@ def test_summary_sentence_is_the_same_in_every_interface(
     assert f">{summary.text}</div>" in rehearsal_html.rehearsal_html(result)
 
 
+def test_cell_that_took_longer_shows_its_times() -> None:
+    cell = text("<table>", "<table>")
+    slow = replace(
+        cell,
+        verdict=Verdict.SLOWER,
+        before=replace(cell.before, seconds=0.21),
+        after=replace(cell.after, seconds=3.0),
+    )
+    assert rehearsal_summary.output_excerpts(slow) == ("0.2 s", "3.0 s")
+
+
 def test_short_output_is_shown_in_full() -> None:
     assert rehearsal_summary.output_excerpts(text("a\n" * 2000, "b")) == ("a\n" * 1999 + "a", "b")
 

@@ -2,7 +2,7 @@
 // The checks of a plan: the cells that use changed packages, and a rehearsal of the notebook.
 
 /** @import {Model} from "./dom.js" */
-import { button, focusedIn, foldButton, h, listen, setText, strong } from "./dom.js";
+import { button, focusedIn, foldButton, h, listen, reveal, setText, strong } from "./dom.js";
 import { pathOf, save } from "./jupyter_page.js";
 import { LABELS } from "./labels.js";
 
@@ -24,16 +24,31 @@ function findingsTable(rows, label) {
     h("tbody", null, ...rows.map(findingRow)));
 }
 
+const HARMLESS = ["none", "indirect"];
+
+// What could not be read was run by a rehearsal: its result is above.
+function answeredByRehearsal(rows) {
+  return rows.some(({ severity }) => severity === "unknown") && rows.every(({ severity }) => severity === "unknown" || HARMLESS.includes(severity));
+}
+
 const VERDICT_MARKS = { bad: "✕", ok: "✓", unsure: "!" };
 
-export function impactNodes({ state, text, rows = [] }, onLook) {
+/**
+ * Returns the findings about the notebook's code. `isRehearsed`: the rehearsal has run it.
+ *
+ * @param {{ state?: string, text?: string, rows?: any[] }} impact
+ * @param {() => void} onLook
+ */
+export function impactNodes({ state, text, rows = [] }, onLook, isRehearsed = false) {
   if (state === "looking") return [h("p", { className: "pkgw-dim" }, "Reading the code of this notebook for uses of changed packages…")];
   if (!text) return [];
   const look = state === "offered" && button(LABELS.analyze, { className: "pkgw-quiet", onclick: onLook });
+  const isAnswered = isRehearsed && answeredByRehearsal(rows);
+  const sentence = isAnswered ? "what reading it left unknown, the rehearsal has run." : `${text[0].toLowerCase()}${text.slice(1)}`;
   /** @type {HTMLElement[]} */
-  const nodes = [h("p", null, strong("Code of this notebook:"), ` ${text[0].toLowerCase()}${text.slice(1)}${look ? " " : ""}`, look)];
+  const nodes = [h("p", null, strong("Code of this notebook:"), ` ${sentence}${look ? " " : ""}`, look)];
   // Findings without a problem add nothing to the sentence.
-  const worst = rows.filter(({ severity }) => !["none", "indirect"].includes(severity));
+  const worst = isAnswered ? [] : rows.filter(({ severity }) => !HARMLESS.includes(severity));
   const first = worst.slice(0, MAX_FIRST_FINDINGS);
   const rest = rows.filter((row) => !first.includes(row));
   if (first.length) nodes.push(findingsTable(first, "Uses that would fail or change"));
@@ -97,9 +112,12 @@ export function planChecks(model, el) {
   const resultBox = h("div", { className: "pkgw-verdict", role: "status" });
   const rehearsal = h("section", { className: "pkgw-rehearsal", ariaLabel: "Rehearsal" }, pathRow, progressRow, resultBox);
   const drawn = { impact: "", rehearsal: "" };
+  let shownPhase = "";
+  let isWatched = false; // the rehearsal was started in this view
   let typed = ""; // the user's path, if neither the page nor the kernel knows it
 
   async function send(type) {
+    isWatched = true;
     const path = typed || pathOf(model);
     model.send({ type, path, typed: Boolean(typed), unsaved: await save(model) });
   }
@@ -122,17 +140,19 @@ export function planChecks(model, el) {
 
   // Rebuilds a node only if its data changed, so that an open fold stays open.
   function redraw(trait, node, nodes) {
-    const drawnKey = JSON.stringify([model.get(trait), model.get("plan")?.whole]);
+    const drawnKey = JSON.stringify([model.get(trait), model.get("plan")?.whole, isRehearsed()]);
     if (drawn[trait] === drawnKey) return;
     drawn[trait] = drawnKey;
     node.replaceChildren(...nodes());
   }
 
+  const isRehearsed = () => ["ok", "bad"].includes(model.get("rehearsal")?.kind);
+
   function refresh() {
     const impactState = model.get("impact") ?? {};
     const rehearsalState = model.get("rehearsal") ?? {};
     const hadFocus = rehearsal.contains(focusedIn(el));
-    redraw("impact", impact, () => impactNodes(impactState, () => model.send({ type: "look" })));
+    redraw("impact", impact, () => impactNodes(impactState, () => model.send({ type: "look" }), isRehearsed()));
     redraw("rehearsal", resultBox, () => (rehearsalState.state === "done" ? rehearsalNodes(rehearsalState, model.get("plan")?.whole, () => send("survive")) : []));
     impact.hidden = !impactState.state;
     rehearsal.hidden = !rehearsalState.state;
@@ -150,6 +170,9 @@ export function planChecks(model, el) {
     bar.classList.toggle("pkgw-endless", !isCounted);
     bar.ariaValueNow = isCounted ? String(Math.round(rehearsalState.fraction * 100)) : null;
     fill.style.width = isCounted ? `${rehearsalState.fraction * 100}%` : "";
+    const phase = rehearsalState.state ?? "";
+    if (isWatched && phase && phase !== shownPhase) reveal(phase === "done" ? resultBox.firstElementChild ?? resultBox : rehearsal);
+    shownPhase = phase;
   }
 
   field.addEventListener("keydown", onEnter);

@@ -73,7 +73,7 @@ function render({ model: widget, el }) {
   const cancel = button(LABELS.cancel, { className: "pkgw-decide", onclick: cancelPlan });
   const apply = button(LABELS.apply, { className: "pkgw-main", onclick: onApply });
   // Only this scrolls: the footer with the next button stays in sight.
-  const content = h("div", { className: "pkgw-content", tabIndex: 0, role: "group", ariaLabel: "What would change" }, body, checks.impact, commandsBox, checks.rehearsal);
+  const content = h("div", { className: "pkgw-content", tabIndex: 0, role: "group", ariaLabel: "What would change" }, body, checks.rehearsal, checks.impact, commandsBox);
   const root = h("section", { className: "pkgw pkgw-plan", ariaLabel: "Plan" },
     h("div", { className: "pkgw-row pkgw-head" }, title, headline, spinner, status, stepSwitch, projectSwitch),
     content,
