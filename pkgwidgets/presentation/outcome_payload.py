@@ -45,12 +45,17 @@ def unchanged_payload(kind: str, text: str) -> dict[str, Any]:
 
 
 def _line(transaction: Transaction, *, is_undo: bool) -> str:
-    """Return `22 changes done`, or the changes themselves if they are few."""
+    """Return the changes themselves if they are few, else `22 changes done`.
+
+    Of many, the one that was requested is named: `8 changes done, pandas 2.2.2 → 3.1.1 among them`.
+    """
     changes = transaction.changes
     if not transaction.plan:
         return f"{outcome_text(transaction)} There was nothing to change."
     is_redo = not is_undo and bool(transaction.plan.undoes)
     verb = "undone" if is_undo else "redone" if is_redo else "done"
     if len(changes) > _MAX_NAMED_CHANGES:
-        return f"{count_noun(len(changes), 'change')} {verb}"
+        requested = [str(change) for change in changes if change.requested]
+        named = f", {requested[0]} among them" if len(requested) == 1 else ""
+        return f"{count_noun(len(changes), 'change')} {verb}{named}"
     return f"{capitalize_first(verb)}: {', '.join(transaction.change_texts)}"

@@ -87,6 +87,15 @@ def test_outcome_says_what_was_done(
     assert outcome["undo"] == ("" if not changes else "Redo" if is_undo else "Undo")
 
 
+def test_outcome_of_many_changes_names_the_one_that_was_requested() -> None:
+    changes = [replace(change(*PEA), requested=number == 2) for number in range(5)]
+    plan = replace(transaction(PEA).plan, changes=tuple(changes))
+    shown = ProgressView(lambda message: None)
+    shown.begin("Upgrading")
+    shown.finish(replace(transaction(PEA), plan=plan, outcome=Outcome.COMMITTED))
+    assert shown.task["outcome"]["text"] == "5 changes done, pea 1.0 → 1.1 among them"
+
+
 def test_history_tells_a_cancelled_change_from_a_failed_one() -> None:
     failed = replace(transaction(PEA), error="it cannot be imported")
     cancelled = replace(failed, error="Cancelled.", failure=json.dumps({"code": "cancelled"}))
