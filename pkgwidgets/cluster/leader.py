@@ -66,7 +66,8 @@ def _answer(request: _Request) -> dict[str, Any]:
     is_change = work in (_commit, _revert)
     if is_change:
         become_leader()
-    # Only a change can replace the modules that would be loaded later.
+    # A change may replace the modules that would be loaded later, so it loads all of them first.
+    # A look does not, to be fast: if another session upgrades pkgwidgets meanwhile, it may fail.
     backend = connect(request.get("python"), request.get("index_url"), detached=not is_change)
     return work(backend, request)
 

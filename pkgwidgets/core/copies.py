@@ -133,7 +133,7 @@ class EnvironmentCopy:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunningProgram:
-    """A process of this user that runs in a copy, such as a kernel.
+    """A process that runs in a copy, such as a kernel; it may be another user's.
 
     `name` is that of its notebook, else that of its program. `connection_file` is "" for what is
     no kernel.

@@ -664,7 +664,7 @@ class PackageService:
         """Remove a copy that `copy_environment` made, and its kernel; return what it was.
 
         No other environment can be removed. Raises `CopyInUse`, which names the kernels and other
-        programs of yours that run in it. Raises `InvalidRequest` if there is no copy of this name,
+        programs that run in it. Raises `InvalidRequest` if there is no copy of this name,
         or if it is this environment; `EnvironmentBusy` and `DiskFailed`.
 
         >>> copy = service.copy_environment("spring")

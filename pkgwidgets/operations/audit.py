@@ -50,7 +50,12 @@ def audit(
     if kept is not None:
         return kept
     answered = _ask(backend, sources, None, datetime.now(UTC), report, state_of_sources)
-    if answered.holds_until is not None and answered.index_times is not None:
+    if (
+        answered.holds_until is not None
+        and answered.index_times is not None
+        # A setting may have been changed, and changed back, while it was read.
+        and backend.kept_audit.state(state_of_sources) == answered.state
+    ):
         backend.kept_audit.save(
             answered.state, answered.audit, answered.holds_until, answered.index_times
         )
@@ -100,6 +105,8 @@ def _ask(
     rows = [row for name in wanted for row in _rows(name, wanted[name], known.get(name), steps)]
     rows += _unreadable(installed, names)
     ends = [*(found.holds_until for found in known.values()), *steps.holds_until]
+    if any(package.version is None for package in installed.values()):
+        ends.append(None)  # what could not be read now may be readable next time
     return _Answered(
         audit=Audit(rows=tuple(sorted(rows, key=row_order)), checked=len(versions)),
         state=state,

@@ -73,7 +73,7 @@ def failed_upgrades(
     """Return the packages whose upgrade failed a check, with the reasons.
 
     An upgrade is tried again after a new release of either package, or if what it broke is newer.
-    Where an index has no upload times, a release above the one that failed is new.
+    Where an index has no upload times, a release above those that the failed plan knew is new.
     A version that exceeds the `step` holds no smaller one back.
     """
     reasons = dict[NormalizedName, str]()
@@ -234,9 +234,13 @@ def _still_applies(
     was_new = any(c.id == breakage.broken and c.before is None for c in transaction.changes)
     if not was_new if broken is None else broken > breakage.broken_version:
         return False
+    held_back = {item.id: item.latest for item in transaction.plan.held_back}
+    newest_known = max(
+        breakage.culprit_version, held_back.get(breakage.culprit) or breakage.culprit_version
+    )
     return not any(
         _has_release_since(snapshot, answers, name, transaction.started, tried)
-        for name, tried in ((breakage.broken, None), (breakage.culprit, breakage.culprit_version))
+        for name, tried in ((breakage.broken, None), (breakage.culprit, newest_known))
     )
 
 
@@ -245,7 +249,7 @@ def _has_release_since(
     answers: ProjectResults,
     name: NormalizedName,
     since: datetime,
-    tried: Version | None,
+    newest_known: Version | None,
 ) -> bool:
     answer = answers.get(name, ())
     if isinstance(answer, PkgwidgetsError):
@@ -255,6 +259,6 @@ def _has_release_since(
     return any(
         release.uploaded > since
         if release.uploaded is not None
-        else tried is not None and release.version > tried
+        else newest_known is not None and release.version > newest_known
         for release in releases
     )

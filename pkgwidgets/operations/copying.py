@@ -17,7 +17,6 @@ from pkgwidgets.core.copies import (
     KERNEL_PREFIX,
     CopiedPackage,
     CopyPlan,
-    EnvironmentCopies,
     EnvironmentCopy,
     RunningProgram,
     checked_copy_name,
@@ -40,6 +39,8 @@ _IPYKERNEL = NormalizedName("ipykernel")
 _HOLDER = "another copy that is made or removed"
 _MAX_STEM_CHARACTERS = 40
 _POLL_SECONDS = 0.1
+_MOMENT_SECONDS = 2.0
+"""What runs no longer than this does not count: a look of pkgwidgets at the copy, for example."""
 _NO_KERNEL = "Jupyter will offer no kernel for it, because ipykernel is not copied"
 _NO_JUPYTER = "Jupyter will offer no kernel for it, because Jupyter is not installed here"
 
@@ -95,14 +96,17 @@ def list_copies(backend: Backend) -> tuple[EnvironmentCopy, ...]:
     return tuple(backend.copies.listed())
 
 
-def remove_copy(backend: Backend, name: str, *, patience_seconds: float = 0.0) -> EnvironmentCopy:
+def remove_copy(
+    backend: Backend, name: str, *, patience_seconds: float = _MOMENT_SECONDS
+) -> EnvironmentCopy:
     """Remove a copy and its kernel; return what it was.
 
     Wait up to `patience_seconds` for programs that run in it and are about to end. Raises
-    `InvalidRequest` if there is none of this name, or if this is the environment itself, and
-    `CopyInUse` if a program runs in it.
+    `InvalidRequest` if there is none of this name, or if this is the environment itself,
+    `CopyInUse` if a program runs in it, and `EnvironmentBusy` if a change of it is under way.
     """
     checked_copy_name(name)
+    _wait_for_programs(backend, name, patience_seconds)
     copies = backend.copies
     with copies.locked(_HOLDER):
         copies.recover()
@@ -110,7 +114,9 @@ def remove_copy(backend: Backend, name: str, *, patience_seconds: float = 0.0) -
         if backend.environment.interpreter.prefix.resolve() == found.folder.resolve():
             reason = "it is the environment in use: remove it from another one"
             raise InvalidRequest("name of a copy", name, reason)
-        _check_unused(copies, name, patience_seconds)
+        programs = copies.running_in(name)
+        if programs:
+            raise CopyInUse(name, tuple(map(str, programs)))
         copies.remove(name)
     return found
 
@@ -118,12 +124,25 @@ def remove_copy(backend: Backend, name: str, *, patience_seconds: float = 0.0) -
 def running_in_copy(
     backend: Backend, name: str
 ) -> tuple[EnvironmentCopy, tuple[RunningProgram, ...]]:
-    """Return a copy, and the programs that run in it, by process id.
+    """Return a copy, and the programs that run in it for more than a moment, by process id.
 
     Raises `InvalidRequest` if there is none of this name.
     """
     checked_copy_name(name)
-    return _listed(backend, name), tuple(backend.copies.running_in(name))
+    found = _listed(backend, name)
+    return found, _wait_for_programs(backend, name, _MOMENT_SECONDS)
+
+
+def _wait_for_programs(
+    backend: Backend, name: str, patience_seconds: float
+) -> tuple[RunningProgram, ...]:
+    """Return what still runs in a copy after some seconds; no lock is held meanwhile."""
+    deadline = time.monotonic() + patience_seconds
+    programs = tuple(backend.copies.running_in(name))
+    while programs and time.monotonic() < deadline:
+        time.sleep(_POLL_SECONDS)
+        programs = tuple(backend.copies.running_in(name))
+    return programs
 
 
 def find_own_copy(backend: Backend) -> EnvironmentCopy | None:
@@ -151,15 +170,6 @@ def suggest_name(backend: Backend) -> str:
     stem = "-".join(words)[:_MAX_STEM_CHARACTERS].strip("-") or "mine"
     names = (f"{stem}-{number}" for number in itertools.count(1))
     return next(name for name in names if _taken_reason(backend, name) is None)
-
-
-def _check_unused(copies: EnvironmentCopies, name: str, patience_seconds: float) -> None:
-    """Raise `CopyInUse` if programs still run in a copy after some seconds."""
-    deadline = time.monotonic() + patience_seconds
-    while programs := copies.running_in(name):
-        if time.monotonic() >= deadline:
-            raise CopyInUse(name, tuple(map(str, programs)))
-        time.sleep(_POLL_SECONDS)
 
 
 def _listed(backend: Backend, name: str) -> EnvironmentCopy:

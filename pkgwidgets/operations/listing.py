@@ -35,5 +35,6 @@ def list_rows(backend: Backend) -> tuple[PackageInfo, ...]:
 
     installed = backend.environment.distributions()
     rows = PackageRowBuilder.of(backend, installed, with_limits=False).unchecked_rows
-    backend.last_listing.save(state, rows)
+    if all(row.version for row in rows):  # what could not be read now may be readable next time
+        backend.last_listing.save(state, rows)
     return rows

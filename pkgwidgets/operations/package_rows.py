@@ -252,9 +252,8 @@ class PackageRowBuilder:
         others = [d for name, d in distributions.items() if name not in self._installed_here]
         if len(others) < 2 or not all(d.requested for d in others):
             return None
-        required = dependency_graph.active_requirements(
-            self.installed, self._interpreter.markers, self.limits.requires_of
-        )
+        # By their own metadata: a row without an answer of the index depends on no settings.
+        required = dependency_graph.active_requirements(self.installed, self._interpreter.markers)
         return dependency_graph.roots(required)
 
     def _newest(self, distribution: Distribution, answer: ProjectResult | None) -> _Newest:

@@ -12,7 +12,6 @@ from typing import Any
 
 from jupyter_client.kernelspec import NoSuchKernel
 from jupyter_core.utils import ensure_async
-from jupyter_server.gateway.managers import GatewayKernelSpecManager
 from packaging.utils import NormalizedName
 
 from pkgwidgets.connect import connect, keep_own_code, other_kernels
@@ -126,7 +125,7 @@ class Environments:
     async def all(self) -> Sequence[Backend]:
         """Return the backends of all kernel specifications that start Python."""
         backends: dict[Path, Backend] = {}
-        if isinstance(self._kernel_specs, GatewayKernelSpecManager):
+        if self._has_gateway():
             return ()
         for name in await ensure_async(self._kernel_specs.get_all_specs()):
             try:
@@ -163,8 +162,14 @@ class Environments:
         except (KernelElsewhere, EnvironmentRefused):
             return None
 
+    def _has_gateway(self) -> bool:
+        # Late: it loads what a server has loaded already, and takes a second where none runs.
+        from jupyter_server.gateway.managers import GatewayKernelSpecManager
+
+        return isinstance(self._kernel_specs, GatewayKernelSpecManager)
+
     async def _launch_command(self, name: str) -> LaunchCommand:
-        if isinstance(self._kernel_specs, GatewayKernelSpecManager):
+        if self._has_gateway():
             raise KernelElsewhere(name, "a gateway starts its kernels")
         try:
             spec = await ensure_async(self._kernel_specs.get_kernel_spec(name))

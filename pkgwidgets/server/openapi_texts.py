@@ -185,7 +185,7 @@ ROUTES = {
     "getEnvironment": RouteText(
         summary="Get a copy of an environment, and what runs in it",
         details=(
-            "`running` has the programs of this user, with their process ids. For a kernel of "
+            "`running` has the programs that run in it, with their process ids. For a kernel of "
             "this server, `kernel` is its id and `notebooks` are the paths of its notebooks."
         ),
         answer="The copy and the programs.",

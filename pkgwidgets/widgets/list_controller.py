@@ -49,6 +49,7 @@ class ListController:
         self._on_listed = on_listed
         self._is_checking = False
         self._is_fresh_wanted = False
+        self._names_to_retry = dict[str, None]()  # a set in the order of the clicks
         self._changing = ""
         self._refusal = service.read_only_reason() or ""
         # This notice is shown until the next check.
@@ -90,7 +91,11 @@ class ListController:
 
     def retry(self, name: str) -> None:
         """Check one package again, without cached answers of the index, after a running check."""
-        self.tasks.start_in_turn(partial(_until_cancelled, partial(self._retry, name)), self._fail)
+        self._names_to_retry[name] = None
+        self._retry_in_turn()
+
+    def _retry_in_turn(self) -> None:
+        self.tasks.start_in_turn(partial(_until_cancelled, self._retry_all), self._fail)
 
     def dismiss(self, name: str) -> None:
         """Dismiss the note that a package's last change failed."""
@@ -147,6 +152,8 @@ class ListController:
         self.tasks.cancel()
         self._is_checking = is_check_needed
         self._start(self._list_and_check if is_check_needed else self._list)
+        if self._names_to_retry:  # the end of what ran has dropped them
+            self._retry_in_turn()
 
     def _start(self, work: Callable[[], None]) -> None:
         self.tasks.start(partial(_until_cancelled, work), self._fail)
@@ -175,6 +182,11 @@ class ListController:
             self.table.update_header(checked=datetime.now(UTC).isoformat())
         self._show_result()
         self._marks.show_advisories(self.tasks.raise_if_cancelled)
+
+    def _retry_all(self) -> None:
+        for name in tuple(self._names_to_retry):
+            self._retry(name)
+            self._names_to_retry.pop(name, None)
 
     def _retry(self, name: str) -> None:
         rows = self._service.values.updates(name, refresh=True, report=self._report_progress)

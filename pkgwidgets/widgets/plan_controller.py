@@ -172,6 +172,7 @@ class PlanController:
         if last is None or last.finished is None:
             return
         if last.finished < _STARTED < last.finished + _RECENT:
+            self._ended = last.finished
             self._show_ended(replace(last, plan=replace(last.plan, restart=None)))
 
     def show_newer(self) -> None:

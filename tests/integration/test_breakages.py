@@ -170,6 +170,19 @@ def test_new_release_is_tried_where_the_index_has_no_upload_times(
     assert "spade==2.1" in plan_upgrade(refused).pins
 
 
+def test_release_that_the_failed_plan_could_not_take_is_not_new(
+    backend: Backend, garden: Demo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    respond = garden.index._respond
+    monkeypatch.setattr(garden.index, "_respond", lambda target, _: respond(target, "text/html"))
+    install(backend, garden, [SPADE, BARROW, wheel("trowel", "1.0", "", "spade<3")])
+    garden.index.publish(wheel("spade", "2.0"), wheel("spade", "3.0"))
+    refuse(backend)
+    plan = plan_upgrade(backend)
+    assert "spade" in reasons(plan)
+    assert not [pin for pin in plan.pins if pin.startswith("spade")]
+
+
 def test_upgrade_is_tried_again_once_what_it_broke_is_newer(refused: Backend, garden: Demo) -> None:
     assert "spade" in reasons(plan_upgrade(refused))
     garden.index.publish(wheel("barrow", "1.1", "import spade\n", "spade"))

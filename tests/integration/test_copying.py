@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,17 +19,19 @@ from lock_files import installed_in
 from pkgwidgets import (
     CopyFailed,
     CopyInUse,
+    EnvironmentBusy,
     EnvironmentRefused,
     InvalidRequest,
     PackageNotFound,
     PackageService,
 )
-from pkgwidgets.backends.processes import process
+from pkgwidgets.backends.processes.programs import running_programs
 from pkgwidgets.connect import connect
 from pkgwidgets.core.copies import known_kernel_name
 from pkgwidgets.demo import Demo
 from pkgwidgets.demo.wheel_builder import BuiltWheel
-from pkgwidgets.operations import copying
+from pkgwidgets.operations import copying, planning
+from pkgwidgets.operations import transactions as operations
 
 KERNEL = BuiltWheel(name="ipykernel", version="6.0", files={"ipykernel.py": ""})
 
@@ -129,19 +132,27 @@ def test_copy_in_which_programs_run_is_not_removed(service: PackageService) -> N
     assert left_files() == []
 
 
-def test_what_this_process_runs_in_a_copy_for_a_moment_does_not_count(
-    service: PackageService,
-) -> None:
+def test_what_runs_in_a_copy_for_a_moment_does_not_count(service: PackageService) -> None:
     copy = service.copy_environment("spring", only="seedshelf")
-    seen: list[object] = []
     backend = connect(copy.source / "bin" / "python")
-    forks = "import os, time\nif os.fork(): os.wait()\nelse: print(flush=True); time.sleep(1)"
-    process.run(
-        [str(copy.python), "-c", forks],
-        on_line=lambda line: seen.append(copying.running_in_copy(backend, "spring")[1]),
-    )
-    assert seen == [()]
-    assert service.remove_environment("spring").name == "spring"
+    with running(copy.python, "-c", "import time; print(flush=True); time.sleep(0.5)"):
+        assert copying.running_in_copy(backend, "spring")[1] == ()
+
+
+def test_process_that_asks_counts_as_well() -> None:
+    """A server that was started in a copy must not remove it; here it is the tests' process."""
+    assert running_programs(Path(sys.prefix)) != ()
+
+
+def test_copy_is_not_removed_while_its_packages_are_changed(service: PackageService) -> None:
+    copy = service.copy_environment("spring", only="seedshelf")
+    other = connect(copy.python, service.index_url)
+    operations.apply_here(other, planning.plan_upgrade(other, "seedshelf"))
+    with other.environment.locked("another change"), pytest.raises(EnvironmentBusy):
+        service.remove_environment("spring")
+    assert copy.python.exists()
+    service.remove_environment("spring")
+    assert left_files() == []
 
 
 def test_copy_is_removed_once_its_programs_have_ended(service: PackageService) -> None:

@@ -103,6 +103,19 @@ def test_retry_counts_while_a_check_runs_and_the_check_too(
     assert panel.table.header["checked"]
 
 
+def test_retry_counts_though_another_click_begins_the_check_again(
+    panel: PackagePanel, service: PackageService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    updates = Held(monkeypatch, service.values, "updates")
+    click(panel.table, type="check")
+    updates.wait()
+    click(panel.table, type="retry", names=["moonsower"])
+    click(panel.table, type="dismiss", names=["seedshelf"])
+    updates.let_go()
+    assert panel.wait(60)
+    assert ("moonsower",) in [args for args, _ in updates.calls]
+
+
 def test_typed_name_does_not_end_a_check(
     panel: PackagePanel, service: PackageService, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,7 +8,7 @@ call removes what it names.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from .copy_builder import CopyBuilder
 
 _STATE = ".pkgwidgets"
-"""The folder of the marks and of the lock; no copy can have this name."""
+"""The folder of the marks and of the lock; no copy can have this name. Each copy has its own."""
+_REMOVAL = "the removal of this copy"
 
 
 class FolderCopies:
@@ -161,11 +162,19 @@ class FolderCopies:
             marks.write_mark(self._place, replace(mark, kept=True))
 
     def remove(self, name: str) -> None:
-        """Remove a copy, complete or not, with its kernel; no other files."""
+        """Remove a copy, complete or not, with its kernel; no other files.
+
+        Raises `EnvironmentBusy` while its packages are changed, by any process.
+        """
         mark = marks.read_marks(self._place).get(name)
         if mark is not None:
-            with as_disk_failed(""):
+            with self._unchanging(name), as_disk_failed(""):
                 self._remove(mark)
+
+    def _unchanging(self, name: str) -> AbstractContextManager[object]:
+        """Let nothing change the packages of a copy; one that never changed has no lock."""
+        place = self.folder(name) / _STATE
+        return lock.hold_lock(place, _REMOVAL) if place.is_dir() else nullcontext()
 
     def _remove(self, mark: Mark) -> None:
         marks.write_mark(self._place, replace(mark, state=State.REMOVING))

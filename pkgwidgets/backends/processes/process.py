@@ -46,8 +46,6 @@ _MAX_LINES_BYTES = 1 << 16
 """Of a child's output, what one tick reads at most."""
 _PDEATHSIG = 1
 """`PR_SET_PDEATHSIG` of prctl(2)."""
-_awaited: set[int] = set()
-"""The processes that `run` waits for, in any thread."""
 _parent_death_hooks: list[Callable[[], None]] = []
 """After `daemonize`: the hook that makes the system kill children when this process ends."""
 
@@ -156,23 +154,16 @@ def run(
             # Safe: it is set only by `daemonize`, whose process has one thread.
             preexec_fn=_parent_death_hooks[0] if _parent_death_hooks else None,
         )
-        _awaited.add(child.pid)
         try:
             returncode = _wait(child, timeout, _tick_with_lines(output_file, on_line, tick))
         finally:
             _terminate(child, grace_seconds)
-            _awaited.discard(child.pid)
         return CompletedProcess(
             argv=tuple(argv),
             returncode=returncode,
             stdout=_read(output_file),
             stderr=_read(error_file),
         )
-
-
-def awaited_processes() -> frozenset[int]:
-    """Return the ids of the processes that this process runs now, and waits for."""
-    return frozenset(_awaited)
 
 
 class DetachedProcess:

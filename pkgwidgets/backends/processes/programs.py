@@ -9,21 +9,17 @@ from pathlib import Path, PurePath
 from pkgwidgets.core import kernel_commands
 from pkgwidgets.core.copies import RunningProgram
 
-from . import kernel_processes, process, process_info
+from . import kernel_processes, process_info
 
 
 def running_programs(folder: Path) -> tuple[RunningProgram, ...]:
     """Return the programs that run in a virtual environment, by process id.
 
     A program runs in it if its interpreter is there, or if it has mapped a library from there. Its
-    child processes do not count, nor do this process and what it runs itself for a moment, such as
-    a check. Of another user's program only the command is known. Where the system hides processes,
-    there are none.
+    child processes do not count. Of another user's program only the command is known. Where the
+    system hides processes, there are none.
     """
     commands = {number: process_info.command_line(number) for number in process_info.process_ids()}
-    awaited = process.awaited_processes()
-    for own in (os.getpid(), *awaited):
-        commands.pop(own, None)
     root = folder.resolve()
     running = {
         number: command for number, command in commands.items() if _runs_in(number, command, root)
@@ -31,7 +27,7 @@ def running_programs(folder: Path) -> tuple[RunningProgram, ...]:
     return tuple(
         _program(number, command)
         for number, command in running.items()
-        if process_info.parent(number) not in running.keys() | awaited
+        if process_info.parent(number) not in running
     )
 
 

@@ -102,9 +102,8 @@ function createPlace({ Panel, Widget }, of) {
     if (reason) await fillOverRest(reason, isCurrent);
     await showLock(isCurrent);
     if (!rest) return of.onChanged();
-    // The server has the rows to read first.
-    await rest.checked;
-    if (isCurrent()) of.onChanged();
+    // The server has the rows to read first; a click does not wait for that.
+    rest.checked.then(() => isCurrent() && of.onChanged());
   }
 
   async function fillOverRest(reason, isCurrent) {
