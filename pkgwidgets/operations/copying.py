@@ -102,8 +102,8 @@ def remove_copy(
     """Remove a copy and its kernel; return what it was.
 
     Wait up to `patience_seconds` for programs that run in it and are about to end. Raises
-    `InvalidRequest` if there is none of this name, or if this is the environment itself,
-    `CopyInUse` if a program runs in it, and `EnvironmentBusy` if a change of it is under way.
+    `InvalidRequest` if there is none of this name, or if this is the environment itself. Raises
+    `CopyInUse` if a program runs in it, and `EnvironmentBusy` while its packages are changed.
     """
     checked_copy_name(name)
     _wait_for_programs(backend, name, patience_seconds)

@@ -92,7 +92,7 @@ def publisher_notes(
 ) -> tuple[str, ...]:
     """Return what a plan should say: publishers that changed or are unknown, lost attestations.
 
-    Only upgrades count: the way back to an older release trusts no new publisher. The index answers
+    Only upgrades count: a downgrade trusts no new publisher. The index answers
     with the provenance of one file of the installed and of the new release. Only where it lists
     attestations of both is it asked.
     """
