@@ -54,13 +54,13 @@ def describe_variables(
 
 def size_of(value: object) -> int | None:
     """Return the approximate bytes of a value; None if only its own code could tell."""
-    if _is_instance_of(value, "numpy", "ndarray"):
-        return int(value.nbytes)  # type: ignore[attr-defined]
-    if _is_instance_of(value, "pandas", "DataFrame", "Series"):
-        return _frame_bytes(value)
     if _is_class_from(value, "builtins"):
         with suppress(RuntimeError):  # it is changed while it is iterated
             return _builtin_bytes(value, _MAX_DEPTH)
+    elif _is_instance_of(value, "numpy", "ndarray"):
+        return int(value.nbytes)  # type: ignore[attr-defined]
+    elif _is_instance_of(value, "pandas", "DataFrame", "Series"):
+        return _frame_bytes(value)
     return None
 
 
