@@ -106,14 +106,15 @@ def remove_copy(
     `CopyInUse` if a program runs in it, and `EnvironmentBusy` while its packages are changed.
     """
     checked_copy_name(name)
+    own = find_own_copy(backend)
+    if own is not None and own.name == name:  # before the wait: it runs this
+        reason = "it is the environment in use: remove it from another one"
+        raise InvalidRequest("name of a copy", name, reason)
     _wait_for_programs(backend, name, patience_seconds)
     copies = backend.copies
     with copies.locked(_HOLDER):
         copies.recover()
         found = _listed(backend, name)
-        if backend.environment.interpreter.prefix.resolve() == found.folder.resolve():
-            reason = "it is the environment in use: remove it from another one"
-            raise InvalidRequest("name of a copy", name, reason)
         programs = copies.running_in(name)
         if programs:
             raise CopyInUse(name, tuple(map(str, programs)))

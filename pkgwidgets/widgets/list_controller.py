@@ -86,6 +86,7 @@ class ListController:
         """Check for updates again, without cached answers of the index."""
         self._standing_notice = ""
         self._is_checking = self._is_fresh_wanted = True
+        self._names_to_retry.clear()  # this check asks for them, too
         self.tasks.cancel()  # what runs would only delay it, such as the look for advisories
         self._start(self._check)
 
@@ -104,7 +105,7 @@ class ListController:
             self._service.dismiss_note(name)
             self.refresh()  # a check that runs has read the note before
 
-        run_safely(work, self._fail)  # at once: a check that runs would refuse it as its job
+        run_safely(work, self._fail)  # at once: the job takes nothing while a check runs
 
     def hold(self, name: str, versions: str, reason: str = "", until: str = "") -> None:
         """Hold a package, and show what that changes; `until` is a day in ISO 8601, or ""."""
@@ -185,8 +186,14 @@ class ListController:
 
     def _retry_all(self) -> None:
         for name in tuple(self._names_to_retry):
-            self._retry(name)
-            self._names_to_retry.pop(name, None)
+            del self._names_to_retry[
+                name
+            ]  # one that fails, such as for a package that is gone, ends
+            try:
+                self._retry(name)
+            except Cancelled:
+                self._names_to_retry[name] = None
+                raise
 
     def _retry(self, name: str) -> None:
         rows = self._service.values.updates(name, refresh=True, report=self._report_progress)

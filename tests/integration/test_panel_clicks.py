@@ -116,6 +116,19 @@ def test_retry_counts_though_another_click_begins_the_check_again(
     assert ("moonsower",) in [args for args, _ in updates.calls]
 
 
+def test_retry_of_a_package_that_is_gone_ends(
+    panel: PackagePanel, service: PackageService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    click(panel.table, type="retry", names=["gone"])
+    assert panel.wait(60)
+    assert "gone" in panel.table.header["notice"]
+    updates = Held(monkeypatch, service.values, "updates")
+    updates.let_go()
+    click(panel.table, type="dismiss", names=["seedshelf"])
+    assert panel.wait(60)
+    assert ("gone",) not in [args for args, _ in updates.calls]
+
+
 def test_typed_name_does_not_end_a_check(
     panel: PackagePanel, service: PackageService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
