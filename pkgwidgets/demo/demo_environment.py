@@ -8,11 +8,13 @@ import os
 import shutil
 import sysconfig
 import tempfile
+import time
 import venv
 from collections.abc import Iterable, Set
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from errno import ENOENT, ENOTEMPTY
 from pathlib import Path
 from typing import Self
 
@@ -25,6 +27,8 @@ _FOLDER_PREFIX = "pkgwidgets-demo-"
 VARIABLE = "PKGWIDGETS_DEMO_KERNEL"
 """Set for a kernel of the demo: the folder of the environment that it runs in."""
 _ROOT = "env"
+_PATIENCE_SECONDS = 10
+_PAUSE_SECONDS = 0.05
 _USED = "used"
 """The file that says that a notebook was given the environment of its kernel."""
 
@@ -198,5 +202,12 @@ def _install_projects(
 
 
 def _remove(folder: Path) -> None:
-    with suppress(FileNotFoundError):
-        shutil.rmtree(folder)
+    """Remove a folder, also while a plan or its uv still writes a file into it."""
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while folder.exists():
+        try:
+            shutil.rmtree(folder)
+        except OSError as error:
+            if error.errno not in (ENOENT, ENOTEMPTY) or time.monotonic() > deadline:
+                raise
+            time.sleep(_PAUSE_SECONDS)

@@ -226,21 +226,21 @@ class PackageRowBuilder:
         """Return whether a package was installed for the user.
 
         uv marks everything that it installs. Where all are marked, the marks say nothing: then the
-        packages that no other one requires count, and those whose installation a plan requested.
+        packages that no other one requires count. The marks of what a plan installed always count.
         """
-        if self._roots is None:
+        if self._roots is None or distribution.id in self._installed_here:
             return distribution.requested
-        return distribution.id in self._roots or self._installed_here.get(distribution.id, False)
+        return distribution.id in self._roots
 
     @cached_property
-    def _installed_here(self) -> Mapping[NormalizedName, bool]:
-        """The packages that plans installed, with whether that was requested: their marks count."""
-        return {
-            change.id: change.requested
+    def _installed_here(self) -> frozenset[NormalizedName]:
+        """The packages that plans installed; an undo brings back the mark that was there before."""
+        return frozenset(
+            change.id
             for transaction in committed(self.history)
             for change in transaction.changes
-            if change.before is None
-        }
+            if change.before is None and not transaction.plan.undoes
+        )
 
     @cached_property
     def _roots(self) -> frozenset[NormalizedName] | None:

@@ -14,8 +14,8 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from collections.abc import Callable, Collection, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
 from time import monotonic, sleep
 
@@ -107,7 +107,8 @@ def apply_while_package_conflicts(stand: Stand) -> str:
 
 def leader_is_killed(stand: Stand) -> str:
     plan, last = stand.service.plan_upgrade(stand.name), stand.environments[-1]
-    with _killed_after_first_commit(stand, lambda: _kill_leaders(last.python)) as report:
+    earlier = {*_journals(last.python)}
+    with _killed_after_first_commit(stand, lambda: _kill_leader(last.python, earlier)) as report:
         return _apply(stand, plan, report)
 
 
@@ -299,15 +300,28 @@ def _wait_for_leader(python: Path) -> list[psutil.Process]:
     raise TimeoutError("no leader was started")
 
 
-def _kill_leaders(python: Path) -> None:
-    """Kill the first leaders that are seen, in the middle of their work."""
-    leaders = _wait_for_leader(python)
-    sleep(0.6)
-    for leader in {*leaders, *_leaders(python)}:
-        try:
-            leader.kill()
-        except psutil.NoSuchProcess:
-            continue
+def _kill_leader(python: Path, earlier: Collection[Path]) -> None:
+    """Kill the leader of an environment while it changes files: it is stopped to look at it."""
+    deadline = monotonic() + _WAIT_SECONDS
+    while monotonic() < deadline:
+        leaders = _leaders(python)
+        with suppress(psutil.NoSuchProcess):
+            for leader in leaders:
+                leader.suspend()
+            journals = [file.read_text("utf-8") for file in {*_journals(python)} - {*earlier}]
+            if any('"INTENT"' in text and '"COMMIT"' not in text for text in journals):
+                for leader in leaders:
+                    leader.kill()
+                return
+            for leader in leaders:
+                leader.resume()
+        sleep(0.01)
+    raise TimeoutError("no leader was seen that changed files")
+
+
+def _journals(python: Path) -> Iterator[Path]:
+    """Yield the journals of the transactions of an environment."""
+    return (python.parent.parent / ".pkgwidgets" / "txn").glob("*/journal")
 
 
 def main() -> None:

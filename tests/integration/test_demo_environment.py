@@ -16,6 +16,7 @@ import weakref
 from collections.abc import Iterable, Iterator
 from importlib.metadata import distributions
 from pathlib import Path
+from typing import Any
 from urllib.error import URLError
 from urllib.request import urlopen
 
@@ -330,6 +331,22 @@ def test_close_removes_everything_and_can_be_repeated() -> None:
     assert not running.folder.exists()
     with pytest.raises(URLError):
         urlopen(url, timeout=10)
+
+
+def test_close_removes_what_is_written_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    """uv locks the environment for a plan, such as one of a panel, with a file in it."""
+    running = demo.start()
+    rmdir, late = os.rmdir, [running.folder / "env" / ".lock"]
+
+    def write_first(path: str, **options: Any) -> None:
+        if late and path == "env":
+            late.pop().touch()
+        rmdir(path, **options)
+
+    monkeypatch.setattr(os, "rmdir", write_first)
+    running.close()
+    assert not late
+    assert not running.folder.exists()
 
 
 def test_closed_demo_is_garbage_collected() -> None:

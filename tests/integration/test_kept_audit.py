@@ -10,12 +10,14 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from threading import get_ident
 from typing import Any
 
 import pytest
 from osv_server import OsvServer
 
+import pkgwidgets
 from pkgwidgets.backends.advisories import kept_audit, record_files
 from pkgwidgets.backends.environment import stat_keys
 from pkgwidgets.backends.index import kept_file
@@ -90,6 +92,7 @@ def test_kept_audit_equals_a_new_one_and_asks_nobody(garden: Demo, server: OsvSe
 def test_kept_audit_loads_no_http_client(garden: Demo, server: OsvServer) -> None:
     code = (
         "import sys, time\n"
+        f"sys.path.insert(0, {str(Path(pkgwidgets.__file__).parent.parent)!r})\n"
         "from pkgwidgets.connect import connect\n"
         "from pkgwidgets.backends.environment import environment_stat_key as keys\n"
         f"keys.time_ns = lambda: time.time_ns() + {LATER_NS}\n"
@@ -101,7 +104,7 @@ def test_kept_audit_loads_no_http_client(garden: Demo, server: OsvServer) -> Non
         "print(len(rows), [n for n in ('requests', 'urllib3', 'asyncio') if n in sys.modules])"
     )
     audited(garden)
-    # Not from the working folder: a checkout is another build than the one that is tested.
+    # The build of this process: another one does not read what it has kept.
     argv = [sys.executable, "-P", "-c", code, str(garden.python), garden.index_url]
     second = subprocess.run(argv, check=True, capture_output=True, text=True)
     assert second.stdout.strip() == "2 []"
