@@ -754,7 +754,7 @@ MUTATIONS = {
     ),
     "RECORD: a file that was changed just now is kept": Mutation(
         file="backends/environment/parsed_files.py",
-        code=" - max(stat_key[3:]) >= _SETTLED_NS\n",
+        code=" - max(stat_key[3:]) >= SETTLED_LOCAL_NS\n",
         instead=" >= 0\n",
         test="unit/test_parsed_files.py::test_file_that_was_changed_just_now_is_not_kept",
     ),

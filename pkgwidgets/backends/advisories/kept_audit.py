@@ -18,12 +18,12 @@ from packaging.version import Version
 
 from pkgwidgets.backends.index import kept_file
 from pkgwidgets.backends.index.last_check import parse_times
-from pkgwidgets.backends.user_cache import cache_folder
 from pkgwidgets.core.advisories import SEVERITIES, Effect
 from pkgwidgets.core.audit import Audit, AuditRow
 from pkgwidgets.core.last_check import AnswerTimes
 
-_FORMAT_VERSION = 1
+_KIND = "audits-1"
+"""The number rises with each change of the format."""
 _UNUSABLE = (OSError, ValueError, TypeError, AttributeError, KeyError, RecursionError)
 _LISTS = ("aliases", "links")
 _TEXTS = ("id", "name", "severity", "summary", "blocked_by", "source", "error")
@@ -83,10 +83,7 @@ class FileKeptAudit:
 
     @property
     def _file(self) -> Path:
-        given = self._given_folder
-        folder = given if given is not None else cache_folder()
-        name = kept_file.digest(self._environment)[:32]
-        return folder / f"audits-{_FORMAT_VERSION}" / f"{name}.json"
+        return kept_file.path_of(_KIND, self._environment, self._given_folder)
 
 
 def _plain(row: AuditRow) -> list[Any]:

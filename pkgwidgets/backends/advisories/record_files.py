@@ -12,6 +12,7 @@ from time import time_ns
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
+from pkgwidgets.backends.store.file_times import SETTLED_NS
 from pkgwidgets.core import osv
 from pkgwidgets.core.advisories import Advisory, Effect
 from pkgwidgets.core.advisory_sources import AdvisoryAnswer, AdvisoryResult
@@ -22,9 +23,6 @@ from pkgwidgets.core.text import count_noun
 _MAX_RECORD_BYTES = 8 << 20
 _MAX_BYTES = 2 << 30
 _MAX_RECORDS = 500_000
-
-_SETTLED_NANOSECONDS = 2_000_000_000
-"""The age from which a file's time shows each later change, whatever the file system's clock."""
 _UNTIL_FILES_CHANGE = datetime.max.replace(tzinfo=UTC)
 
 _Index = tuple[dict[NormalizedName, list[Advisory]], datetime, str]
@@ -51,7 +49,7 @@ class RecordFiles:
             key = self._key()
         except OSError:
             return ""
-        settled = time_ns() - _SETTLED_NANOSECONDS
+        settled = time_ns() - SETTLED_NS
         is_settled = all(max(modified, changed) < settled for _, modified, changed, _, _ in key)
         return f"{self.address} {key}" if is_settled and key else ""
 

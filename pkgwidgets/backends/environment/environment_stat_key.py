@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 
 import packaging
 
+from pkgwidgets.backends.store.file_times import SETTLED_NS
+
 from . import eggs
-from .stat_keys import SETTLED_NANOSECONDS, Installation
+from .stat_keys import Installation
 
 if TYPE_CHECKING:
     from pkgwidgets.core.environment import Interpreter
@@ -72,7 +74,7 @@ def _editable_files(folder: str) -> tuple[str, ...]:
 
 
 def _is_settled(installations: list[list[Installation]]) -> bool:
-    latest = time_ns() - SETTLED_NANOSECONDS
+    latest = time_ns() - SETTLED_NS
     return all(
         max(times[0], times[1]) < latest
         for found in installations

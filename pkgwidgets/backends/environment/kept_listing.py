@@ -15,11 +15,11 @@ from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from pkgwidgets.backends.index import kept_file
-from pkgwidgets.backends.user_cache import cache_folder
 from pkgwidgets.core.listing import ListedPackage, Listing
 from pkgwidgets.core.origins import Origin
 
-_FORMAT_VERSION = 1
+_KIND = "listings-1"
+"""The number rises with each change of the format."""
 _Row = tuple[str, str | None, str, str]
 
 
@@ -74,10 +74,7 @@ class FileKeptListing:
 
     @property
     def _file(self) -> Path:
-        given = self._given_folder
-        folder = given if given is not None else cache_folder()
-        name = kept_file.digest(self._environment)[:32]
-        return folder / f"listings-{_FORMAT_VERSION}" / f"{name}.json"
+        return kept_file.path_of(_KIND, self._environment, self._given_folder)
 
 
 def _row(package: ListedPackage) -> _Row:

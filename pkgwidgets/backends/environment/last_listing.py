@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 
 from pkgwidgets.backends.index import kept_file
 from pkgwidgets.backends.index.checked_rows import rows_from_text, rows_to_text
-from pkgwidgets.backends.user_cache import cache_folder
 
 if TYPE_CHECKING:
     from pkgwidgets.core.packages import PackageInfo
 
-_FORMAT_VERSION = 1
+_KIND = "rows-1"
+"""The number rises with each change of the format."""
 
 
 class FileLastListing:
@@ -65,7 +65,4 @@ class FileLastListing:
 
     @property
     def _file(self) -> Path:
-        given = self._given_folder
-        folder = given if given is not None else cache_folder()
-        name = kept_file.digest(self._environment)[:32]
-        return folder / f"rows-{_FORMAT_VERSION}" / f"{name}.json"
+        return kept_file.path_of(_KIND, self._environment, self._given_folder)

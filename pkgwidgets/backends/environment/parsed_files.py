@@ -9,8 +9,7 @@ from threading import Lock
 from time import time_ns
 from typing import Generic, TypeVar
 
-_SETTLED_NS = 50_000_000
-"""After so many nanoseconds, a further change gives a file another time."""
+from pkgwidgets.backends.store.file_times import SETTLED_LOCAL_NS
 
 _Row = TypeVar("_Row")
 _StatKey = tuple[int, int, int, int, int]
@@ -44,7 +43,9 @@ class ParsedFiles(Generic[_Row]):
                 self._files.move_to_end(name)
                 return kept[1]
         rows = parse()
-        is_settled = stat_key is not None and self._clock_ns() - max(stat_key[3:]) >= _SETTLED_NS
+        is_settled = (
+            stat_key is not None and self._clock_ns() - max(stat_key[3:]) >= SETTLED_LOCAL_NS
+        )
         if stat_key is not None and is_settled and _stat_key(path) == stat_key:
             self._keep(name, stat_key, rows)
         return rows

@@ -8,12 +8,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 
+from pkgwidgets.backends.store.file_times import SETTLED_NS
 from pkgwidgets.core.environment import DIRECT_URL
 
 StatKey = tuple[tuple[int, int, int, int] | None, ...]
 """Times of modification and change in nanoseconds, inode and size of each file; None without it."""
-SETTLED_NANOSECONDS = 2_000_000_000
-"""The age from which a file's time shows each later change, whatever the file system's clock."""
 Keys = Mapping[tuple[str, str], StatKey]
 """The keys by folder and name."""
 Installation = tuple[str, str, StatKey | None]
@@ -21,11 +20,8 @@ Installation = tuple[str, str, StatKey | None]
 
 
 def settled_keys(installations: Iterable[Iterable[Installation]], now_ns: int) -> Keys:
-    """Return the keys of the folders whose times show each change after `now_ns`.
-
-    The clock of a file system has steps: a second change within one leaves the same time.
-    """
-    latest = now_ns - SETTLED_NANOSECONDS
+    """Return the keys of the folders whose times show each change after `now_ns`."""
+    latest = now_ns - SETTLED_NS
     return {
         (folder, name): key
         for found in installations

@@ -10,12 +10,12 @@ from pathlib import Path
 from time import time_ns
 from typing import TYPE_CHECKING
 
+from pkgwidgets.backends.store.file_times import SETTLED_NS
+
 if TYPE_CHECKING:
     from pkgwidgets.core.transactions import Transaction
 
 _FILES = ("journal", "plan.json")
-_SETTLED_NANOSECONDS = 2_000_000_000
-"""The age from which a file's time shows each later change, whatever the file system's clock."""
 
 _Stamp = tuple[tuple[int, int, int, int], ...]
 
@@ -57,7 +57,7 @@ def _stamp(folder: Path) -> _Stamp | None:
             status = (folder / name).stat()
         except OSError:
             return None
-        if time_ns() - status.st_mtime_ns < _SETTLED_NANOSECONDS:
+        if time_ns() - status.st_mtime_ns < SETTLED_NS:
             return None
         times = status.st_mtime_ns, status.st_ctime_ns
         stamps.append((*times, status.st_size, status.st_ino))

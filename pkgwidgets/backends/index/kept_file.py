@@ -8,6 +8,8 @@ from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 
+from pkgwidgets.backends.user_cache import cache_folder
+
 _MAX_FILES = 32
 """Files of one kind that are kept; the oldest is deleted."""
 _MAX_BYTES = 32 << 20
@@ -16,6 +18,15 @@ _MAX_BYTES = 32 << 20
 def digest(text: str) -> str:
     """Return the sha256 of a text, in hexadecimal."""
     return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def path_of(kind: str, environment: str, folder: Path | None = None) -> Path:
+    """Return the file of an environment below a folder of one kind: `rows-1/….json`.
+
+    `folder` is this user's cache by default.
+    """
+    name = digest(environment)[:32]
+    return (cache_folder() if folder is None else folder) / kind / f"{name}.json"
 
 
 def read(path: Path) -> tuple[str, str]:

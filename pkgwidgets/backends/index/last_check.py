@@ -22,7 +22,8 @@ from pkgwidgets.core.packages import PackageInfo
 
 from . import kept_file
 
-_FORMAT_VERSION = 1
+_KIND = "checks-1"
+"""The number rises with each change of the format."""
 
 _Kept = tuple[str, AnswerTimes, tuple[PackageInfo, ...]]
 
@@ -132,8 +133,8 @@ class FileLastCheck:
 
     @property
     def _file(self) -> Path:
-        name = kept_file.digest(f"{self._environment}\n{self._find_source()}")[:32]
-        return self._folder / f"checks-{_FORMAT_VERSION}" / f"{name}.json"
+        environment = f"{self._environment}\n{self._find_source()}"
+        return kept_file.path_of(_KIND, environment, self._given_folder)
 
 
 def parse_times(times: dict[str, list[float]]) -> AnswerTimes:

@@ -40,6 +40,7 @@ _MAX_FRESH_SECONDS = 600.0
 """Seconds that an answer counts as fresh at most: releases may be yanked at any time."""
 
 
+_Answered = tuple[NormalizedName, ReleaseList | PkgwidgetsError]
 _Reached = tuple[tuple[Release, ...], tuple[Version, ...], StopAt, SkipVersion]
 
 
@@ -97,44 +98,57 @@ class SimpleIndex:
             )
         return answers
 
-    def _answers(
-        self, query: IndexQuery
-    ) -> Iterator[tuple[NormalizedName, ReleaseList | PkgwidgetsError] | None]:
+    def _answers(self, query: IndexQuery) -> Iterator[_Answered | None]:
         """Yield the answer of each project as it arrives; None regularly while none does."""
         known = KnownAnswers(self._cache, query)
         cached = dict(self._cache.get([name for name in query.names if name not in known]))
         now = time()
         to_fetch = []
         for name in query.names:
-            entry = cached.get(name)
-            if name in known:
-                fresh = None if query.refresh else known.fresh(name, now)
-                if fresh is None:
-                    to_fetch.append(name)
-                else:
-                    yield name, fresh
-            elif (
-                entry is None
-                or query.refresh
-                or not entry.asked <= now < entry.fresh_until
-                or not self._reaches(name, entry, query)
-            ):
+            fresh = self._fresh(name, query, known, cached.get(name), now)
+            if fresh is None:
                 to_fetch.append(name)
             else:
-                yield name, _release_list(entry, self.url)
-        if query.cached or not to_fetch:
-            return
+                yield name, fresh
+        if to_fetch and not query.cached:
+            yield from self._ask(to_fetch, query, known, cached)
+
+    def _fresh(
+        self,
+        name: NormalizedName,
+        query: IndexQuery,
+        known: KnownAnswers,
+        entry: CachedProject | None,
+        now: float,
+    ) -> ReleaseList | None:
+        """Return the answer that needs no request; None if the index must be asked."""
+        if query.refresh:
+            return None
+        if name in known:
+            return known.fresh(name, now)
+        if entry is None or not entry.asked <= now < entry.fresh_until:
+            return None
+        return _release_list(entry, self.url) if self._reaches(name, entry, query) else None
+
+    def _ask(
+        self,
+        names: Sequence[NormalizedName],
+        query: IndexQuery,
+        known: KnownAnswers,
+        cached: Mapping[NormalizedName, CachedProject],
+    ) -> Iterator[_Answered | None]:
+        """Ask the index, and cache what it answers; yield as `_answers`."""
         usable = {
             name: entry for name, entry in cached.items() if self._reaches(name, entry, query)
         }
         updates = dict[NormalizedName, CachedProject]()
         etags = {**{name: entry.etag for name, entry in usable.items()}, **known.etags}
         try:
-            for project in self._fetch(to_fetch, etags):
-                if project is None:
+            for fetched in self._fetch(names, etags):
+                if fetched is None:
                     yield None
                     continue
-                name, response = project
+                name, response = fetched
                 if name in known:
                     if isinstance(response, Response) and response.status == 304:
                         seconds = _freshness(response) if _may_be_cached(response) else None

@@ -11,10 +11,9 @@ from collections.abc import Callable, Iterable
 from time import time_ns
 
 from . import filesystem
+from .file_times import SETTLED_LOCAL_NS
 
 _StatKey = tuple[int, int, int, int, int]
-_SETTLED_NS = 50_000_000
-"""After so many nanoseconds, a further change gives a file another time."""
 
 
 class FileHashes:
@@ -49,7 +48,7 @@ class FileHashes:
         for path in paths:
             try:
                 status = os.lstat(path)
-                if self._clock_ns() - status.st_ctime_ns < _SETTLED_NS:
+                if self._clock_ns() - status.st_ctime_ns < SETTLED_LOCAL_NS:
                     continue
                 sha256 = filesystem.sha256(path)
             except OSError:
