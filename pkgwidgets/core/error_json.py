@@ -18,8 +18,10 @@ def error_to_json(error: PkgwidgetsError) -> dict[str, Any]:
     return {"code": error.code, **facts}
 
 
-def error_from_json(facts: Mapping[str, Any]) -> PkgwidgetsError:
+def error_from_json(facts: object) -> PkgwidgetsError:
     """Return the error that `error_to_json` converted; raise ValueError for anything else."""
+    if not isinstance(facts, Mapping):
+        raise ValueError("an object is expected")
     kind = {kind.code: kind for kind in _error_types(PkgwidgetsError)}.get(str(facts.get("code")))
     if kind is None:
         raise ValueError("unknown error code")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
+from math import inf
 
 from packaging.utils import NormalizedName
 from packaging.version import Version
@@ -32,7 +33,8 @@ class IndexQuery:
     projects with a fresh cached answer are answered, and no index is asked.
 
     `known` are the times of answers that the caller has used before. If the index confirms such an
-    answer, it is `is_known` and has no releases.
+    answer, it is `is_known` and has no releases. After `until`, in monotonic seconds, no request is
+    waited for.
     """
 
     names: Collection[NormalizedName]
@@ -42,6 +44,7 @@ class IndexQuery:
     stop_at: StopAt = never
     skip_version: SkipVersion = never
     known: Mapping[NormalizedName, tuple[float, float]] = field(default_factory=dict)
+    until: float = inf
 
     @property
     def wants_all(self) -> bool:

@@ -254,7 +254,7 @@ def _recorded_error(backend: Backend, ended: Transaction) -> PkgwidgetsError:
     reason = ended.error or "its error was not recorded"
     try:
         return error_from_json(json.loads(ended.failure or "{}"))
-    except (ValueError, KeyError, AttributeError):
+    except ValueError:
         if ended.outcome is Outcome.INCOMPLETE:
             return RollbackFailed(ended.id, (reason,), str(backend.journal.folder(ended.id)))
         return WorkerFailed(ended.id, reason)

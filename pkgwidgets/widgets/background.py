@@ -10,8 +10,10 @@ import logging
 import threading
 import traceback
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
+from time import monotonic
+from typing import Protocol
 
 from pkgwidgets.core.errors import Cancelled, PkgwidgetsError
 from pkgwidgets.core.events import Event
@@ -109,6 +111,22 @@ class BackgroundJob:
                 self._cancelled.clear()
                 if job is None:
                     self._idle.set()
+
+
+class Waitable(Protocol):
+    """Work that can be waited for, such as a `BackgroundJob` or an event."""
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Return False if `timeout` seconds passed before the work ended."""
+        ...
+
+
+def wait_for_all(work: Iterable[Waitable], timeout: float | None) -> bool:
+    """Wait for all; return False if `timeout` seconds passed before all had ended."""
+    if timeout is None:
+        return all(one.wait() for one in work)
+    deadline = monotonic() + timeout
+    return all(one.wait(max(0.0, deadline - monotonic())) for one in work)
 
 
 def _run_both(first: Callable[[], None], second: Callable[[], None]) -> None:

@@ -14,7 +14,7 @@ from pkgwidgets.core.typed_requirement import project_name, strip_command
 from pkgwidgets.notebook.service import PackageService
 from pkgwidgets.presentation.install_preview import install_preview
 
-from .background import BackgroundJob, run_safely
+from .background import BackgroundJob, run_safely, wait_for_all
 from .install_form import InstallForm
 from .shiny_session import with_session
 
@@ -75,7 +75,11 @@ class InstallController:
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until nothing is looked up; return False if `timeout` seconds passed."""
-        return self._idle.wait(timeout) and self._versions_job.wait(timeout)
+        return wait_for_all((self._idle, self._versions_job), timeout)
+
+    def stop(self) -> None:
+        """Ask what is looked up to end."""
+        self._versions_job.cancel()
 
     def _show_releases(self, name: str) -> None:
         project, form, report = (

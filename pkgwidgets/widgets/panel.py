@@ -16,6 +16,7 @@ from pkgwidgets.presentation import package_table_html
 from pkgwidgets.presentation.hints import Face, render
 
 from . import panel_request
+from .background import wait_for_all
 from .connection import PanelConnection
 from .copy_controller import CopyController
 from .dock import command_registry_id, dock
@@ -57,6 +58,7 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
         self._watcher = EnvironmentWatcher(self.service.change_token, self._on_changed)
         options = {"layout": ipywidgets.Layout()}  # otherwise each view creates its own
         self.connection = PanelConnection(self._on_connection, self._notify, **options)
+        self._is_closed = False
         once = self.connection.once
         self._list_controller = ListController(
             self.service, once(self._on_table), self._on_listed, **options
@@ -104,7 +106,7 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
         plans = self._plan_controller
         jobs = (plans.tasks, self._list_controller.tasks, self._details_loader, plans.checks)
         others = (self._offers, self._install_controller, self._copies.tasks)
-        return all(job.wait(timeout) for job in (*jobs, *others))
+        return wait_for_all((*jobs, *others), timeout)
 
     def dock(self) -> None:
         """Open the panel beside the notebook, in JupyterLab with ipylab; else print how to."""
@@ -124,7 +126,10 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
     def close(self) -> None:
         """Remove the panel from the page and end its background work."""
         self._watcher.stop()
+        self._is_closed = True
         self._plan_controller.end_checks()
+        self._list_controller.tasks.cancel()
+        self._install_controller.stop()
         self._details_loader.stop()
         self._offers.end()
         self._copies.tasks.cancel()
@@ -334,6 +339,8 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
         self.form.changing = self.history_view.changing = is_changing
 
     def _on_listed(self) -> None:
+        if self._is_closed:  # a check that had almost ended
+            return
         self._static_copy.update()
         self._offers.begin()
         self._refresh_history()

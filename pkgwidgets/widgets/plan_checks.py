@@ -23,7 +23,7 @@ from pkgwidgets.core.text import count_noun, escape_hidden
 from pkgwidgets.notebook.service import PackageService
 from pkgwidgets.presentation import rehearsal_summary
 
-from .background import BackgroundJob
+from .background import BackgroundJob, wait_for_all
 from .plan_preparation import large_download
 from .plan_view import PlanView
 from .trait_writer import State, TraitWriter
@@ -115,7 +115,7 @@ class PlanChecks:
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until no check is running; return False if `timeout` seconds passed."""
-        return self._impact_job.wait(timeout) and self._rehearsal_job.wait(timeout)
+        return wait_for_all((self._impact_job, self._rehearsal_job), timeout)
 
     def _resolve_notebook(self, notebook: str) -> Path | None:
         try:

@@ -55,3 +55,22 @@ def test_lock_of_the_records_waits_for_its_holder(tmp_path: Path) -> None:
         assert waited == []
     waiting.join(60)
     assert waited == [True]
+
+
+def test_step_after_a_line_that_was_torn_counts(tmp_path: Path) -> None:
+    """A full disk or a crash leaves the beginning of a line."""
+    files = cluster_records(tmp_path)
+    files.append("change", {"plan": 1})
+    file = tmp_path / "change.jsonl"
+    file.write_bytes(file.read_bytes() + b'{"step": "comm')
+    files.append("change", {"step": "reverting"})
+    files.append("change", {"step": "reverted"})
+    (record,) = files.read()
+    assert record.description == {"plan": 1}
+    assert record.steps == ({"step": "reverting"}, {"step": "reverted"})
+
+
+@pytest.mark.parametrize("content", [b"", b"\n", b'{"plan": ', b'[]\n{"step": "committed"}\n'])
+def test_record_without_its_first_line_is_left_out(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "change.jsonl").write_bytes(content)
+    assert cluster_records(tmp_path).read() == ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 from fakes import FakeJournal, change_of, plan_of
 
+from pkgwidgets.backends.history import transaction_cache
 from pkgwidgets.backends.history.journal import FolderJournal
 from pkgwidgets.backends.store import journal_file
 from pkgwidgets.backends.worker import initiator
@@ -178,7 +180,7 @@ def test_one_transaction_is_read_without_the_files_of_others(
 
 
 def test_past_transaction_is_read_again_only_if_its_files_differ(
-    folder: FolderJournal, opened: list[str]
+    folder: FolderJournal, opened: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ids = [folder.start(PLAN).id for _ in range(3)]
     files = [folder.folder(each) / name for each in ids for name in ("journal", "plan.json")]
@@ -189,14 +191,19 @@ def test_past_transaction_is_read_again_only_if_its_files_differ(
     assert folder.transactions() == first
     assert {str(file) for file in files} <= {*opened}  # they are new: a change might leave no trace
     for file in files:
-        os.utime(file, (1_000_000_000, 1_000_000_000))
-    assert folder.transactions() == first
-    for each in ids:
-        folder.clean_up(each)
-    assert folder.transactions() == first
+        os.utime(file, (1_000_000_000, 1_000_000_000))  # as a copy keeps times
     opened.clear()
     assert folder.transactions() == first
-    assert not {str(file) for file in files} & {*opened}
+    assert {str(file) for file in files} <= {*opened}
+    with monkeypatch.context() as later:
+        later.setattr(transaction_cache, "time_ns", lambda: time.time_ns() + 5 * 10**9)
+        assert folder.transactions() == first
+        for each in ids:
+            folder.clean_up(each)
+        assert folder.transactions() == first
+        opened.clear()
+        assert folder.transactions() == first
+        assert not {str(file) for file in files} & {*opened}
     journal = files[2]
     content = journal.read_bytes()
     journal.write_bytes(content[:10] + b"x" + content[11:])

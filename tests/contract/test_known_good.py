@@ -65,7 +65,7 @@ def test_only_five_states_of_a_notebook_are_kept(tmp_path: Path) -> None:
     memory = FolderKnownGood(tmp_path)
     for number in range(9):
         memory.remember(good(script(str(number)), f"{number}.0"))
-    (file,) = (tmp_path / "known-good").iterdir()
+    (file,) = (tmp_path / "known-good").glob("*.json")
     assert file.read_text().count('"digest"') == 5
     assert memory.recall(script("8")) == good(script("8"), "8.0")
 
@@ -82,7 +82,7 @@ def test_only_five_states_of_a_notebook_are_kept(tmp_path: Path) -> None:
 def test_unreadable_memory_is_ignored_and_rewritten(tmp_path: Path, text: bytes) -> None:
     memory = FolderKnownGood(tmp_path)
     memory.remember(good(script()))
-    (file,) = (tmp_path / "known-good").iterdir()
+    (file,) = (tmp_path / "known-good").glob("*.json")
     file.write_bytes(text)
     assert memory.recall(script()) is None
     memory.remember(good(script()))

@@ -254,3 +254,19 @@ def test_form_of_a_copy_opens_while_the_plan_of_a_closed_one_is_made(
     plan.let_go()
     assert panel.wait(60)
     assert panel.copy_view.is_open
+
+
+def test_closed_panel_looks_for_nothing_more(
+    service: PackageService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its check may have almost ended: then it plans nothing for the button *Upgrade all*."""
+    planned = Held(monkeypatch, service, "plan_upgrade")
+    planned.let_go()
+    checked = Held(monkeypatch, service.values, "updates")
+    panel = PackagePanel(service)
+    click(panel.connection, type="here", view="one")
+    checked.wait()
+    panel.close()
+    checked.let_go()
+    assert panel.wait(60)
+    assert planned.calls == []

@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from pkgwidgets.widgets.background import BackgroundJob
+from pkgwidgets.widgets.background import BackgroundJob, wait_for_all
 
 
 def test_cancelled_job_is_followed_by_the_next(caplog: pytest.LogCaptureFixture) -> None:
@@ -78,3 +78,19 @@ def test_cancelling_drops_what_waits_and_work_in_turn_after_it_starts_at_once() 
     gate.set()
     assert job.wait(30)
     assert order == ["start", "True", "work"]
+
+
+def test_all_work_together_is_waited_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, waited = [100.0], list[float | None]()
+    monkeypatch.setattr("pkgwidgets.widgets.background.monotonic", lambda: now[0])
+
+    class Slow:
+        def wait(self, timeout: float | None = None) -> bool:
+            waited.append(timeout)
+            now[0] += 4
+            return True
+
+    assert wait_for_all([Slow(), Slow(), Slow()], 10)
+    assert waited == [10, 6, 2]
+    assert wait_for_all([Slow()], None)
+    assert waited[-1] is None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 from error_examples import EXAMPLES, error_types
@@ -87,8 +86,11 @@ def test_value_without_json_form_is_sent_as_its_repr() -> None:
         {"code": "still-needed", "names": "pea", "needed_by": []},
         {"code": "still-needed", "names": [1], "needed_by": []},
         {"code": "install-failed", "transaction": "t", "argv": [], "returncode": "1", "output": ""},
+        ["package-not-found"],
+        "package-not-found",
+        None,
     ],
 )
-def test_invalid_error_json_is_refused(facts: dict[str, Any]) -> None:
+def test_invalid_error_json_is_refused(facts: object) -> None:
     with pytest.raises(ValueError, match=r"code|facts|expected"):
         error_from_json(facts)

@@ -196,7 +196,7 @@ def event_lines(folder: Path) -> Any:
 
 def known_good_file(folder: Path) -> Any:
     FolderKnownGood(folder).remember(GOOD)
-    (file,) = (folder / "known-good").iterdir()
+    (file,) = (folder / "known-good").glob("*.json")
     return json.loads(file.read_text("utf-8"))
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from math import inf
 from pathlib import Path
 from threading import Lock
 from urllib.parse import urlsplit
@@ -29,13 +28,11 @@ works while the configuration is unreadable.
 class IndexSettings:
     """One index, and how to reach it.
 
-    `index_url` may hold credentials: show `shown_url` instead. `until` returns the monotonic time
-    after which its requests are given up.
+    `index_url` may hold credentials: show `shown_url` instead.
     """
 
     index_url: str = field(repr=False)
     access: NetworkSettings = field(default_factory=NetworkSettings)
-    until: Callable[[], float] = field(default=lambda: inf, repr=False, compare=False)
     limits: IndexLimits = field(default_factory=IndexLimits, repr=False)
 
     @property

@@ -64,10 +64,10 @@ class FileKeptListing:
         return None
 
     def save(self, state: str, listing: Listing) -> None:
-        """Keep the listing of a state; do nothing if the file cannot be written."""
+        """Keep the listing of a state; in memory only, if the file cannot be written."""
         if not state:
             return
-        self._last = None
+        self._last = state, listing
         rows = {name: _row(package) for name, package in listing.items()}
         with suppress(OSError, ValueError):
             kept_file.write(self._file, state, json.dumps(rows))

@@ -9,17 +9,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from time import monotonic
 from typing import Any
 
 import platformdirs
 
 from pkgwidgets.backends.store import filesystem
-from pkgwidgets.backends.store.lock import hold_lock
-from pkgwidgets.core.errors import DiskFailed, EnvironmentBusy
+from pkgwidgets.backends.store.lock import wait_for_lock
+from pkgwidgets.core.errors import DiskFailed
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,13 +37,18 @@ class ClusterRecordFiles:
         self._folder = folder or platformdirs.user_data_path("pkgwidgets") / "clusters"
 
     def append(self, change: str, line: Mapping[str, Any]) -> None:
-        """Add a line to the record of a change, durably; make the file. Raises `DiskFailed`."""
+        """Add a line to the record of a change, durably; make the file. Raises `DiskFailed`.
+
+        A line that an earlier call could not write to its end stays a line of its own.
+        """
         path = self._folder / f"{change}.jsonl"
         is_new = filesystem.find(path) is None
         try:
             filesystem.make_folders(self._folder)
+            is_torn = not is_new and not path.read_bytes().endswith(b"\n")
             with filesystem.opened(path) as file:
-                filesystem.write(file, json.dumps(line).encode() + b"\n")
+                data = json.dumps(line).encode() + b"\n"
+                filesystem.write(file, b"\n" + data if is_torn else data)
                 filesystem.sync(file)
             if is_new:
                 filesystem.sync_path(self._folder)
@@ -61,15 +65,7 @@ class ClusterRecordFiles:
             filesystem.make_folders(self._folder)
         except OSError as error:
             raise DiskFailed("", str(self._folder), filesystem.os_error_text(error)) from error
-        deadline = monotonic() + seconds
-        with ExitStack() as stack:
-            while True:
-                try:
-                    stack.enter_context(hold_lock(self._folder, "another client of this cluster"))
-                    break
-                except EnvironmentBusy:
-                    if monotonic() > deadline:
-                        raise
+        with wait_for_lock(self._folder, "another client of this cluster", seconds):
             yield
 
     def read(self) -> tuple[StoredRecord, ...]:
@@ -78,11 +74,16 @@ class ClusterRecordFiles:
 
     def _read(self) -> Iterator[StoredRecord]:
         for path in sorted(self._folder.glob("*.jsonl")):
-            lines = []
-            for line in path.read_bytes().split(b"\n")[:-1]:
-                try:
-                    lines.append(json.loads(line))
-                except ValueError:
-                    break
-            if lines:
-                yield StoredRecord(id=path.stem, description=lines[0], steps=tuple(lines[1:]))
+            first, *others = map(_parse, path.read_bytes().split(b"\n")[:-1] or [b""])
+            if first is not None:
+                steps = tuple(step for step in others if step is not None)
+                yield StoredRecord(id=path.stem, description=first, steps=steps)
+
+
+def _parse(line: bytes) -> dict[str, Any] | None:
+    """Return a line of a record; None for one that was not written to its end."""
+    try:
+        parsed = json.loads(line)
+    except ValueError:
+        return None
+    return parsed if isinstance(parsed, dict) else None

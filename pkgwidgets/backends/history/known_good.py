@@ -10,9 +10,13 @@ from typing import Any
 
 from pkgwidgets.analysis.notebook_runs import KnownGoodVersions, NotebookCode
 from pkgwidgets.backends.store import filesystem
+from pkgwidgets.backends.store.lock import wait_for_lock
+from pkgwidgets.core.errors import DiskFailed, EnvironmentBusy
 from pkgwidgets.core.json_values import JsonShape
 
 _ENTRY = JsonShape(KnownGoodVersions, without=("notebook",))
+_WAIT_SECONDS = 10.0
+"""How long to wait for another rehearsal that saves its versions."""
 _MAX_STATES = 5
 """The newest states of one notebook's code that are kept."""
 
@@ -28,16 +32,18 @@ class FolderKnownGood:
 
         In a read-only environment nothing is saved and nothing is raised.
         """
+        with suppress(OSError, DiskFailed, EnvironmentBusy):
+            filesystem.make_folders(self._folder, is_data=True)
+            with wait_for_lock(self._folder, "another rehearsal", _WAIT_SECONDS):
+                self._add(good)
+
+    def _add(self, good: KnownGoodVersions) -> None:
         saved = self._read_entries(good.notebook)
         entries = [entry for entry in saved if entry["digest"] != good.digest]
         entries = [*entries, _ENTRY.to_json(good)][-_MAX_STATES:]
         content = {"notebook": str(good.notebook), "good": entries}
-        with suppress(OSError):
-            filesystem.make_folders(self._folder, is_data=True)
-            file = self._file(good.notebook)
-            filesystem.write_whole(
-                file, json.dumps(content, indent=1).encode("utf-8", "surrogateescape")
-            )
+        text = json.dumps(content, indent=1)
+        filesystem.write_whole(self._file(good.notebook), text.encode("utf-8", "surrogateescape"))
 
     def recall(self, script: NotebookCode) -> KnownGoodVersions | None:
         """Return the versions for this code of a notebook, else for its last other code."""

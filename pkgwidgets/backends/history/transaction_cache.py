@@ -57,9 +57,9 @@ def _stamp(folder: Path) -> _Stamp | None:
             status = (folder / name).stat()
         except OSError:
             return None
-        if time_ns() - status.st_mtime_ns < SETTLED_NS:
-            return None
         times = status.st_mtime_ns, status.st_ctime_ns
+        if time_ns() - max(times) < SETTLED_NS:
+            return None
         stamps.append((*times, status.st_size, status.st_ino))
     return tuple(stamps)
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import inf
 from pathlib import Path
 from time import monotonic
 from urllib.parse import unquote, urlsplit
@@ -57,11 +56,9 @@ class FindLinks:
         self,
         link: str,
         access: NetworkSettings,
-        until: Callable[[], float] = lambda: inf,
         limits: HttpLimits = HttpLimits(),
     ) -> None:
         self._limits = limits
-        self._until = until
         self._link = link
         self._access = access
         self._lock = threading.Lock()
@@ -76,7 +73,7 @@ class FindLinks:
         """
         with self._lock:
             try:
-                files = self._read_files(refresh=query.refresh)
+                files = self._read_files(query.until, refresh=query.refresh)
             except (ValueError, RecursionError) as error:
                 raise RequestFailed(f"it cannot be read ({error!s:.200})") from None
             return {
@@ -85,22 +82,20 @@ class FindLinks:
                 if name in files
             }
 
-    def _read_files(self, *, refresh: bool) -> _Grouped:
+    def _read_files(self, until: float, *, refresh: bool) -> _Grouped:
         path = _local_path(self._link)
         if path is not None and path.is_dir():
             return _group_files(_files_in_folder(path))
         if refresh or monotonic() >= self._fresh_until:
-            media_type, body = _read_local(path) if path is not None else self._fetch()
+            media_type, body = _read_local(path) if path is not None else self._fetch(until)
             self._page_files = _group_files(_files_on_page(media_type, body))
             self._fresh_until = monotonic() + _FRESH_SECONDS
         return self._page_files
 
-    def _fetch(self) -> tuple[str, bytes]:
+    def _fetch(self, until: float) -> tuple[str, bytes]:
         headers = {"Accept": "text/html", "User-Agent": "pkgwidgets"}
         client = Client(self._link, headers, at_once=1, access=self._access, limits=self._limits)
-        response = client.get(
-            "", {}, until=min(monotonic() + self._limits.answer_seconds, self._until())
-        )
+        response = client.get("", {}, until=min(monotonic() + self._limits.answer_seconds, until))
         if response.status != 200:
             raise RequestFailed(status_reason(response.status))
         media_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()

@@ -55,15 +55,18 @@ def replace_file(path: Path, data: bytes) -> None:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
         Path(temporary).replace(path)
-    except OSError:
+    except BaseException:
         with suppress(OSError):
             Path(temporary).unlink()
         raise
-    newest_first = sorted(
-        path.parent.iterdir(), key=lambda kept: kept.stat().st_mtime, reverse=True
-    )
+    with suppress(OSError):  # another process may delete the same files
+        _delete_oldest(path.parent)
+
+
+def _delete_oldest(folder: Path) -> None:
+    newest_first = sorted(folder.iterdir(), key=lambda kept: kept.stat().st_mtime, reverse=True)
     for kept in newest_first[_MAX_FILES:]:
-        kept.unlink()
+        kept.unlink(missing_ok=True)
 
 
 def confirm_file(path: Path) -> None:

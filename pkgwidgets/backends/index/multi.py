@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
-from math import inf
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -42,7 +41,6 @@ class MultiIndex:
     def __init__(self, find: SourceFactory, *, limits: IndexLimits = IndexLimits()) -> None:
         self._limits = limits
         self._find_sources = find
-        self._deadline = inf
 
     @cached_property
     def _sources(self) -> IndexSources:
@@ -58,9 +56,7 @@ class MultiIndex:
         return tuple(
             LocalIndex(url)
             if url.startswith("file:")
-            else SimpleIndex(
-                IndexSettings(index_url=url, access=access, until=self._until, limits=self._limits)
-            )
+            else SimpleIndex(IndexSettings(index_url=url, access=access, limits=self._limits))
             for url in urls
         )
 
@@ -72,16 +68,13 @@ class MultiIndex:
 
         access = self._sources.access
         return tuple(
-            (shown_url(link), FindLinks(link, access, self._until, self._limits.http))
+            (shown_url(link), FindLinks(link, access, self._limits.http))
             for link in self._sources.links
         )
 
     @cached_property
     def _exclude_newer(self) -> ExcludeNewer:
         return ExcludeNewer(self._sources.before, self._sources.cutoff_setting)
-
-    def _until(self) -> float:
-        return self._deadline
 
     @property
     def url(self) -> str:
@@ -109,7 +102,8 @@ class MultiIndex:
         """
         if not self._exclude_newer and not self._links and len(self._indexes) == 1:
             return self._indexes[0].releases_of(query, report)
-        self._deadline = monotonic() + self._limits.round_seconds
+        # All indexes and links together have the time of one.
+        query = replace(query, until=min(query.until, monotonic() + self._limits.round_seconds))
         query_filter = _Filter(self._exclude_newer, replace(query, known={}))
         # Links are read last: until then no answer is final.
         report_progress = _without_answers(report) if self._links else report

@@ -144,7 +144,7 @@ class SimpleIndex:
         updates = dict[NormalizedName, CachedProject]()
         etags = {**{name: entry.etag for name, entry in usable.items()}, **known.etags}
         try:
-            for fetched in self._fetch(names, etags):
+            for fetched in self._fetch(names, etags, query.until):
                 if fetched is None:
                     yield None
                     continue
@@ -180,10 +180,10 @@ class SimpleIndex:
         return reaches
 
     def _fetch(
-        self, names: Sequence[NormalizedName], etags: Mapping[NormalizedName, str]
+        self, names: Sequence[NormalizedName], etags: Mapping[NormalizedName, str], until: float
     ) -> Iterator[Fetched | None]:
         seconds = self._settings.limits.round_seconds
-        until = min(monotonic() + seconds, self._settings.until())
+        until = min(monotonic() + seconds, until)
         late = RequestFailed(f"no answer within {seconds:.0f} seconds")
         client = self._client  # created here, not by many threads at once
 

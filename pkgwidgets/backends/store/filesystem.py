@@ -297,7 +297,10 @@ def is_folder(path: StrPath) -> bool:
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Write a file durably, in full or not at all: write a temporary file, sync, rename, sync."""
+    """Write a file durably, in full or not at all: write a temporary file, sync, rename, sync.
+
+    Two writers at once need a lock: the temporary file has a fixed name, so that crashes leave one.
+    """
     temporary = path.with_name(f"{path.name}.new")
     with opened(temporary, anew=True) as file:
         write(file, data)

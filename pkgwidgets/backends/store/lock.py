@@ -18,6 +18,7 @@ from . import filesystem, forks, ownership
 
 _WAIT_SECONDS = 0.1
 """How long to wait for the lock, or for its holder's name."""
+_ANOTHER_PROCESS = "another process"
 _held: dict[Path, int] = {}
 """The descriptors of the locks that this process holds, by the data folder."""
 
@@ -47,6 +48,21 @@ def hold_lock(place: Path, holder: str) -> Iterator[int]:
         forks.close(descriptor)
 
 
+@contextlib.contextmanager
+def wait_for_lock(place: Path, holder: str, seconds: float) -> Iterator[None]:
+    """Lock as `hold_lock`, but raise `EnvironmentBusy` only after so many seconds."""
+    deadline = monotonic() + seconds
+    with contextlib.ExitStack() as stack:
+        while True:
+            try:
+                stack.enter_context(hold_lock(place, holder))
+                break
+            except EnvironmentBusy:
+                if monotonic() > deadline:
+                    raise
+        yield
+
+
 def descriptor_of(place: Path) -> int | None:
     """Return the descriptor by which this process holds the lock; None if it does not."""
     descriptor = _held.get(place)
@@ -54,11 +70,16 @@ def descriptor_of(place: Path) -> int | None:
 
 
 def lock_holder(place: Path) -> str | None:
-    """Return who holds the lock, without taking it from anyone; None if it is free."""
+    """Return who holds the lock, without taking it from anyone; None if it is free.
+
+    None also where this user may not read it, or where the file system has no locks.
+    """
     try:
         descriptor = forks.open_own(place / "lock", os.O_RDONLY | os.O_NOFOLLOW)
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
         return None
+    except OSError:  # such as too many open files: the lock may be held
+        return _ANOTHER_PROCESS
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
         fcntl.flock(descriptor, fcntl.LOCK_UN)  # closing is not enough if a child shares it
@@ -112,7 +133,7 @@ def _holder_text(descriptor: int) -> str:
     while True:
         text = os.pread(descriptor, 300, 0).decode("utf-8", "replace").strip()
         if text or monotonic() > deadline:
-            return text or "another process"
+            return text or _ANOTHER_PROCESS
         sleep(_WAIT_SECONDS / 20)
 
 
