@@ -360,21 +360,6 @@ class FakeImportChecker:
         self.no_kernel: str | None = None
         self.kernel_checks = 0
 
-    def failures(
-        self,
-        modules: Sequence[str],
-        report: Report = no_report,
-        *,
-        optional: Sequence[str] = (),
-        staged: Path | None = None,
-        masked: Collection[Path] = (),
-    ) -> Mapping[str, str]:
-        changing = staged is not None or masked
-        report(Event(stage=Stage.CHECKING if changing else Stage.VERIFYING))
-        sites = ([staged / "lib"] if staged is not None else []) + [self._environment.site]
-        errors = {module: self._error(module, sites) for module in (*modules, *optional)}
-        return {m: error for m, error in errors.items() if error is not None and m != "sys"}
-
     def kernel(
         self,
         report: Report = no_report,
@@ -398,8 +383,12 @@ class FakeImportChecker:
         masked: Collection[Path] = (),
         watched: Collection[Path] = (),
     ) -> ImportCheck:
-        errors = self.failures(modules, report, optional=optional, staged=staged, masked=masked)
-        return ImportCheck(errors=errors)
+        changing = staged is not None or masked
+        report(Event(stage=Stage.CHECKING if changing else Stage.VERIFYING))
+        sites = ([staged / "lib"] if staged is not None else []) + [self._environment.site]
+        errors = {module: self._error(module, sites) for module in (*modules, *optional)}
+        known = {m: error for m, error in errors.items() if error is not None and m != "sys"}
+        return ImportCheck(errors=known)
 
     def _error(self, module: str, sites: Sequence[Path]) -> str | None:
         disk = self._environment.disk

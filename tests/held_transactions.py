@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,23 +46,16 @@ class HeldImportChecker:
         self._gate = gate
         self._stage = stage
 
-    def failures(self, modules: Sequence[str], report: Report = no_report, **more: Any) -> Any:
+    def check(self, modules: Sequence[str], report: Report = no_report, **more: Any) -> ImportCheck:
         stage = Stage.VERIFYING if more.get("staged") is None else Stage.CHECKING
         until = time.monotonic() + PATIENCE
         while stage is self._stage and not self._gate.exists() and time.monotonic() < until:
             report(Event(stage=stage))
             time.sleep(0.01)
-        return self._inner.failures(modules, report, **more)
-
-    def check(self, modules: Sequence[str], report: Report = no_report, **more: Any) -> ImportCheck:
-        return ImportCheck(errors=self.failures(modules, report, **_without_watched(more)))
+        return self._inner.check(modules, report, **more)
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._inner, name)
-
-
-def _without_watched(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in arguments.items() if name != "watched"}
 
 
 def line(child: subprocess.Popen[str]) -> str:

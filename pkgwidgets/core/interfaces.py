@@ -349,20 +349,10 @@ class ImportChecker(Protocol):
         masked: Collection[Path] = (),
         watched: Collection[Path] = (),
     ) -> ImportCheck:
-        """Import modules as `failures` does, and note whether they read `watched` files."""
-
-    def failures(
-        self,
-        modules: Sequence[str],
-        report: Report = no_report,
-        *,
-        optional: Sequence[str] = (),
-        staged: Path | None = None,
-        masked: Collection[Path] = (),
-    ) -> Mapping[str, str]:
         """Import modules, and `optional` ones if there is time; return the errors by module.
 
         The `staged` prefix comes before the installed files, of which `masked` ones are hidden.
+        The answer tells whether a module read one of the `watched` files.
         """
 
     def kernel(

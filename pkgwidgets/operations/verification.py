@@ -184,7 +184,7 @@ def problems_after(
         backend.import_checker.keep_bytecode(baseline.stage)
     scope = AffectedPackages(backend, plan, None)
     modules = scope.modules_to_verify(baseline.unproven)
-    errors = dict(backend.import_checker.failures(_flatten(modules) or ["sys"], report))
+    errors = dict(backend.import_checker.check(_flatten(modules) or ["sys"], report).errors)
     if scope.is_critical:
         kernel_error = backend.import_checker.kernel(report)
         errors |= {KERNEL_START: kernel_error} if kernel_error is not None else {}
@@ -236,7 +236,7 @@ def _already_failing(
     repeated = [
         m for m, error in errors.items() if m in installed_modules and not is_untried(error)
     ]
-    failing = set(backend.import_checker.failures(repeated or ["sys"], report_check))
+    failing = set(backend.import_checker.check(repeated or ["sys"], report_check).errors)
     if KERNEL_START in errors and backend.import_checker.kernel(report_check) is not None:
         failing.add(KERNEL_START)
     return frozenset(failing)

@@ -57,7 +57,7 @@ def test_want_of_something_outside_is_not_a_failure(
     backend: Backend, garden: Demo, code: str, missing: str
 ) -> None:
     (garden.site_packages / "needy.py").write_text(f"{code}\n")
-    failures = backend.import_checker.failures(["needy", "raintable"])
+    failures = backend.import_checker.check(["needy", "raintable"]).errors
     assert failures == {"needy": f"not tried: it needs {missing}"}
     assert is_untried(failures["needy"])
 
@@ -82,7 +82,7 @@ def test_failure_of_the_module_itself_stays_a_failure(
     backend: Backend, garden: Demo, code: str, reason: str
 ) -> None:
     (garden.site_packages / "needy.py").write_text(f"{code}\n")
-    failures = backend.import_checker.failures(["needy"])
+    failures = backend.import_checker.check(["needy"]).errors
     assert failures == {"needy": reason}
     assert not is_untried(reason)
 
@@ -95,7 +95,7 @@ def test_modules_see_the_variables_of_the_asking_process_without_credentials(
     monkeypatch.setenv("GARDEN_URL", "https://user:secret@localhost/")
     code = "import os, json; raise ValueError(json.dumps(sorted(os.environ)))\n"
     (garden.site_packages / "needy.py").write_text(code)
-    error = backend.import_checker.failures(["needy"])["needy"]
+    error = backend.import_checker.check(["needy"]).errors["needy"]
     names = error.removeprefix("ValueError: ")
     assert '"GARDEN_GATE"' in names
     assert "GARDEN_TOKEN" not in names

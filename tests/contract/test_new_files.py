@@ -40,7 +40,7 @@ def without_bytecode(garden: Demo) -> list[Path]:
 def test_files_that_a_module_creates_are_removed(backend: Backend, garden: Demo) -> None:
     (garden.site_packages / "raintable.py").write_text(WRITES)
     before = without_bytecode(garden)
-    assert backend.import_checker.failures(["raintable", "compost_log"]) == {}
+    assert backend.import_checker.check(["raintable", "compost_log"]).errors == {}
     assert without_bytecode(garden) == before
 
 
@@ -48,7 +48,7 @@ def test_files_that_a_module_creates_are_removed(backend: Backend, garden: Demo)
 def test_files_of_a_failing_module_are_removed(backend: Backend, garden: Demo, end: str) -> None:
     (garden.site_packages / "raintable.py").write_text(WRITES + end)
     before = without_bytecode(garden)
-    assert set(backend.import_checker.failures(["raintable", "compost_log"])) == {"raintable"}
+    assert set(backend.import_checker.check(["raintable", "compost_log"]).errors) == {"raintable"}
     assert without_bytecode(garden) == before
 
 
@@ -61,14 +61,14 @@ def test_files_are_removed_if_the_check_is_cancelled(backend: Backend, garden: D
             raise Cancelled("")
 
     with pytest.raises(Cancelled):
-        backend.import_checker.failures(["raintable"], cancel)
+        backend.import_checker.check(["raintable"], cancel)
     assert without_bytecode(garden) == before
 
 
 def test_a_file_that_existed_before_stays(backend: Backend, garden: Demo) -> None:
     (garden.site_packages / "raintable.py").write_text(WRITES)
     (garden.site_packages / "hash_seed.txt").write_text("of the user")
-    assert backend.import_checker.failures(["raintable"]) == {}
+    assert backend.import_checker.check(["raintable"]).errors == {}
     assert (garden.site_packages / "hash_seed.txt").read_text() == "seed"
     assert not (garden.site_packages / "renamed.txt").exists()
 

@@ -101,9 +101,6 @@ def failing(number: int, code: int) -> Iterator[list[str]]:
 class NothingImported:
     """An import checker that finds no failures: imports change no file of the environment."""
 
-    def failures(self, *args: Any, **more: Any) -> dict[str, str]:
-        return {}
-
     def check(self, *args: Any, **more: Any) -> ImportCheck:
         return ImportCheck(errors={})
 

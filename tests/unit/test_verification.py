@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from faults.tiny_environment import FolderDisk, LockableFakeEnvironment
 
 from pkgwidgets.backends.history.journal import FolderJournal
 from pkgwidgets.connect import recovery_archive
-from pkgwidgets.core.interfaces import Report, no_report
+from pkgwidgets.core.interfaces import ImportCheck, Report, no_report
 from pkgwidgets.demo.wheel_builder import BuiltWheel
 from pkgwidgets.operations import apply
 from pkgwidgets.operations.planning import plan_upgrade
@@ -30,11 +30,9 @@ class Recorder(FakeImportChecker):
 
     imported: tuple[str, ...] = ()
 
-    def failures(
-        self, modules: Sequence[str], report: Report = no_report, **more: Any
-    ) -> Mapping[str, str]:
+    def check(self, modules: Sequence[str], report: Report = no_report, **more: Any) -> ImportCheck:
         self.imported += (*modules,)
-        return {}
+        return ImportCheck(errors={})
 
 
 def test_undo_modules_of_a_new_pkgwidgets_are_imported(

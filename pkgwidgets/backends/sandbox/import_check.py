@@ -72,18 +72,6 @@ class SubprocessImportChecker:
         self._limits = limits
         self._variables = variables
 
-    def failures(
-        self,
-        modules: Sequence[str],
-        report: Report = no_report,
-        *,
-        optional: Sequence[str] = (),
-        staged: Path | None = None,
-        masked: Collection[Path] = (),
-    ) -> Mapping[str, str]:
-        """Return the errors of `check`."""
-        return self.check(modules, report, optional=optional, staged=staged, masked=masked).errors
-
     def check(
         self,
         modules: Sequence[str],

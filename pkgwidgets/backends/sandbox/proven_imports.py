@@ -132,20 +132,6 @@ class ProvenImportChecker:
             self._proven.keep(key, staged)
         return check
 
-    def failures(
-        self,
-        modules: Sequence[str],
-        report: Report = no_report,
-        *,
-        optional: Sequence[str] = (),
-        staged: Path | None = None,
-        masked: Collection[Path] = (),
-    ) -> Mapping[str, str]:
-        """Import modules, always; return the errors by module."""
-        return self._inner.failures(
-            modules, report, optional=optional, staged=staged, masked=masked
-        )
-
     def kernel(
         self,
         report: Report = no_report,
