@@ -246,11 +246,11 @@ async def _kernel_rows(backend: Backend, plan: Plan) -> list[dict[str, Any]]:
     kernels = await context().environments.affected_kernels(backend, plan)
     return [
         {
-            "kernel": kernel["id"] or "",
-            "name": bounded(kernel["name"]),
-            "notebook": bounded(kernel["notebook"] or "", 300),
-            "restart": _VERDICTS[kernel["restart"]["needed"]],
-            "reason": quoted(kernel["restart"]["reason"]),
+            "kernel": kernel.id or "",
+            "name": bounded(kernel.name),
+            "notebook": bounded(kernel.notebook or "", 300),
+            "restart": _VERDICTS[kernel.verdict.needed],
+            "reason": quoted(kernel.verdict.reason),
         }
         for kernel in kernels
     ]

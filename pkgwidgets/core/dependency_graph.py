@@ -55,11 +55,6 @@ def parse_requirement(text: str) -> Requirement | None:
     return read_requirement(text) or read_old_requirement(text)
 
 
-def installer_reads(distribution: Distribution) -> bool:
-    """Return whether uv reads every requirement of a distribution."""
-    return None not in map(read_requirement, distribution.requires)
-
-
 def readable_distributions(installed: Installed) -> dict[NormalizedName, Distribution]:
     """Return the installed set without unreadable distributions."""
     return {

@@ -122,7 +122,9 @@ class Hint(StrEnum):
         "run `{command}` in a terminal, with any Python, or restart the kernel."
     )
     RUN_RECOVERY = "That version finishes it: run `{command}` in a terminal, with any Python."
-    INSTALL_OTHER_VERSION = "Install the version that began it: that one finishes it at its start."
+    INSTALL_OTHER_VERSION = (
+        "Install the version of pkgwidgets that began the change: it finishes it when it starts."
+    )
     NEW_SESSION = "Fix this problem, then restart the kernel to complete the rollback."
 
     LIST_KERNELS = "Check the name of the kernel."

@@ -32,7 +32,7 @@ class LastCheck(Protocol):
     def known(self, state: str) -> KnownRows | None:
         """Return the rows of the last check in this state, fresh or not.
 
-        The cache still holds the answers that it used. If the index confirms them, so are the rows.
+        The cache still holds the answers that it used. If the index confirms them, the rows hold.
         """
 
     def save(self, state: str, rows: tuple[PackageInfo, ...], times: AnswerTimes) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
 
@@ -80,12 +80,6 @@ class Lock:
     def requested(self) -> tuple[LockedPackage, ...]:
         """The packages that were installed for the user, not only for others."""
         return tuple(package for package in self.packages if package.requested)
-
-    def without_files(self) -> Lock:
-        """Return the lock without the addresses of files, which is much shorter."""
-        return replace(
-            self, packages=tuple(replace(package, files=()) for package in self.packages)
-        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

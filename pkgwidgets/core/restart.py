@@ -58,12 +58,13 @@ class StalePackage:
 class OutsideVerdict:
     """Whether a kernel must restart to use what a plan installs, as seen from outside.
 
-    `needed` is None if it depends on the imports of the kernel. `loaded` are the changed packages
-    that it has certainly loaded.
+    `needed` is None if it depends on the imports of the kernel, in the way that `condition` says.
+    `loaded` are the changed packages that it has certainly loaded.
     """
 
     needed: bool | None
     loaded: tuple[str, ...] = ()
+    condition: str = ""
     reason: str
 
 
@@ -106,7 +107,8 @@ def restart_from_outside(
     replaced = ", ".join(change.name for change in changes if change.before is not None)
     if not replaced:
         return OutsideVerdict(needed=False, reason="no installed package is changed")
-    return OutsideVerdict(needed=None, reason=f"needed if the kernel has imported {replaced}")
+    condition = f"if the kernel has imported {replaced}"
+    return OutsideVerdict(needed=None, condition=condition, reason=f"needed {condition}")
 
 
 def _verdict(

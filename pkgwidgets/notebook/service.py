@@ -285,7 +285,7 @@ class PackageService:
         >>> service.get_dependencies("bedplanner").requires
         ('beanpoles', 'sundrift')
         """
-        return inventory.get_relations(self._backend, name)
+        return inventory.get_dependencies(self._backend, name)
 
     def list_releases(self, name: str, *, report: Report | None = None) -> tuple[Release, ...]:
         """Return the releases of a project with a wheel for this Python, newest first.

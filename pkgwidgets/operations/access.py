@@ -43,7 +43,7 @@ def recover_for_plan(backend: Backend) -> tuple[tuple[str, ...], tuple[RollbackF
 
     Users who may only read the environment can plan. Raises `EnvironmentRefused` where no user may
     apply a plan, or a change is unfinished that this user cannot finish. Also raises what
-    `recover_possible_if_needed` raises.
+    `recover_each_if_needed` raises.
     """
     environment = backend.environment
     protected = environment.protected_reason()
@@ -51,7 +51,7 @@ def recover_for_plan(backend: Backend) -> tuple[tuple[str, ...], tuple[RollbackF
         raise _refused(backend, protected)
     reason = environment.read_only_reason()
     if reason is None:
-        return (), recovery.recover_possible_if_needed(backend)[1]
+        return (), recovery.recover_each_if_needed(backend)[1]
     unfinished = _unfinished_reason(backend, reason)
     if unfinished is not None:
         raise _refused(backend, unfinished)

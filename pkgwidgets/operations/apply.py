@@ -58,7 +58,7 @@ def apply_plan(
     check_changeable(backend, plan)
     names = shorten_names(plan.changed_names)
     with _locked(backend, f"{by} ({names}; started {now:%H:%M:%S} UTC)"):
-        incomplete = recovery.recover_possible(backend)[1]
+        incomplete = recovery.recover_each(backend)[1]
         _raise_if_blocked(backend, plan, incomplete)
         if plan.holds:
             holds.check_applicable(backend, plan)
@@ -106,7 +106,7 @@ def _open_transaction(backend: Backend, plan: Plan) -> Transaction:
         return backend.journal.start(plan)
     except BaseException as error:
         with defer_interrupts():
-            recovery.recover_possible(backend)
+            recovery.recover_each(backend)
         if isinstance(error, DiskFailed):
             error.state = DISK_UNCHANGED
         raise
@@ -370,7 +370,7 @@ def _as_pkgwidgets_error(error: BaseException, transaction_id: str) -> Pkgwidget
 def check_changeable(backend: Backend, plan: Plan) -> None:
     """Raise `EnvironmentRefused` if the environment is read-only, `StalePlan` if it became so.
 
-    So is the project that a plan changes, too.
+    The same counts for the project that the plan changes, if any.
     """
     try:
         access.check_changeable(backend)

@@ -127,7 +127,7 @@ def known_updates(backend: Backend) -> tuple[PackageInfo, ...]:
     return tuple(info for info in infos if info.update_available)
 
 
-def get_relations(backend: Backend, name: str) -> PackageDependencies:
+def get_dependencies(backend: Backend, name: str) -> PackageDependencies:
     """Return the dependencies, dependents and size of a package; raises `PackageNotFound`."""
     installed = backend.environment.distributions()
     normalized_name = _lookup(checked_name(name), installed)

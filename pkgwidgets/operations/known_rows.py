@@ -32,7 +32,7 @@ class _EnvironmentChanged(Exception):
 def check_again(
     backend: Backend, state: str, known: KnownRows, *, refresh: bool, report: Report
 ) -> tuple[PackageInfo, ...] | None:
-    """Ask for updates of everything; None if the environment changed, and rows with it.
+    """Ask for updates of everything; None if the environment, and so the rows, may have changed.
 
     `known` are the rows of the last check in this state. What is installed is only read if the
     index has a new answer, or none.

@@ -32,13 +32,13 @@ def recover(backend: Recoverable) -> tuple[str, ...]:
     `RollbackFailed` if old files could not be restored; the save point is kept. Raises `DiskFailed`
     if an outcome could not be recorded.
     """
-    recovered, incomplete = recover_possible(backend)
+    recovered, incomplete = recover_each(backend)
     for error in incomplete:
         raise error
     return recovered
 
 
-def recover_possible(
+def recover_each(
     backend: Recoverable,
 ) -> tuple[tuple[str, ...], tuple[RollbackFailed, ...]]:
     """Recover as `recover` does, but return the errors of rollbacks that are still incomplete.
@@ -64,21 +64,21 @@ def recover_if_needed(backend: Recoverable) -> tuple[str, ...]:
     Raises `EnvironmentBusy` while another process has the lock, perhaps an installer that outlived
     its worker. Also raises what `recover` raises.
     """
-    recovered, incomplete = recover_possible_if_needed(backend)
+    recovered, incomplete = recover_each_if_needed(backend)
     for error in incomplete:
         raise error
     return recovered
 
 
-def recover_possible_if_needed(
+def recover_each_if_needed(
     backend: Recoverable,
 ) -> tuple[tuple[str, ...], tuple[RollbackFailed, ...]]:
-    """Recover as `recover_possible` does, with the environment locked, if a transaction is open."""
+    """Recover as `recover_each` does, with the environment locked, if a transaction is open."""
     if not backend.journal.unfinished():
         return (), ()
     try:
         with backend.environment.locked("the recovery of an interrupted change"):
-            return recover_possible(backend)
+            return recover_each(backend)
     except DiskFailed as error:
         error.state = DISK_INTERRUPTED
         raise

@@ -12,16 +12,14 @@ from typing import Any
 
 from jupyter_client.kernelspec import NoSuchKernel
 from jupyter_core.utils import ensure_async
-from packaging.utils import NormalizedName
 
 from pkgwidgets.connect import connect, keep_own_code, other_kernels
 from pkgwidgets.core.errors import EnvironmentRefused, InvalidRequest
-from pkgwidgets.core.interfaces import Backend, OtherKernels
-from pkgwidgets.core.kernels import Kernel
+from pkgwidgets.core.interfaces import Backend
 from pkgwidgets.core.plans import Plan
-from pkgwidgets.core.restart import restart_from_outside
 
 from . import kernel_interpreter
+from .affected_kernels import AffectedKernel
 from .errors import KernelElsewhere, KernelNotFound
 from .kernel_interpreter import LaunchCommand, RunningKernel
 from .threads import run_in_thread
@@ -75,19 +73,15 @@ class Environments:
             lambda: self._connect(kernel_interpreter.interpreter_of_launch(launch))
         )
 
-    async def affected_kernels(self, backend: Backend, plan: Plan) -> list[dict[str, Any]]:
-        """Return the running kernels of an environment as JSON values.
-
-        Each has `id`, `name`, `process`, `notebook`, and in `restart` whether the plan requires a
-        restart. Those that this server did not start, such as papermill's, have no id.
-        """
+    async def affected_kernels(self, backend: Backend, plan: Plan) -> list[AffectedKernel]:
+        """Return the running kernels of an environment, and what a plan means for each."""
         kernels = await self.running_kernels()
         managers = map(self._kernel_manager.get_kernel, self._kernel_manager.list_kernel_ids())
         own_files = {Path(str(manager.connection_file)).name for manager in managers}
         prefix = backend.environment.interpreter.prefix
         others = other_kernels(backend)
 
-        def describe() -> list[dict[str, Any]]:
+        def describe() -> list[AffectedKernel]:
             own = [kernel for kernel in kernels if self._find_prefix(kernel) == prefix]
             foreign = [
                 kernel
@@ -95,8 +89,8 @@ class Environments:
                 if Path(kernel.connection_file).name not in own_files
             ]
             return [
-                *(_kernel_json(kernel, others, plan) for kernel in own),
-                *(_foreign_kernel_json(kernel, plan) for kernel in foreign),
+                *(AffectedKernel.own(kernel, others, plan) for kernel in own),
+                *(AffectedKernel.foreign(kernel, plan) for kernel in foreign),
             ]
 
         return await run_in_thread(describe)
@@ -196,38 +190,3 @@ class Environments:
             connection_file=str(manager.connection_file),
             notebook=notebook,
         )
-
-
-def _kernel_json(kernel: RunningKernel, others: OtherKernels, plan: Plan) -> dict[str, Any]:
-    loaded_names = (
-        others.loaded_by(kernel.process, kernel.connection_file)
-        if kernel.process is not None
-        else ()
-    )
-    return {
-        "id": kernel.id,
-        "name": kernel.name,
-        "process": kernel.process,
-        "notebook": kernel.notebook,
-        "restart": _restart_json(loaded_names, plan),
-    }
-
-
-def _foreign_kernel_json(kernel: Kernel, plan: Plan) -> dict[str, Any]:
-    return {
-        "id": None,
-        "name": str(kernel),
-        "process": kernel.process,
-        "notebook": kernel.notebook or None,
-        "restart": _restart_json(kernel.loaded, plan),
-    }
-
-
-def _restart_json(loaded_names: Sequence[NormalizedName], plan: Plan) -> dict[str, Any]:
-    """Return as JSON whether a kernel must restart to use what a plan installs."""
-    verdict = restart_from_outside(plan.changes, loaded_names)
-    return {
-        "needed": verdict.needed,
-        "loaded": list(verdict.loaded),
-        "reason": verdict.reason,
-    }

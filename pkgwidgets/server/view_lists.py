@@ -153,7 +153,7 @@ def running_change(backend: Backend) -> _Fields | None:
 def row_detail(backend: Backend, name: str) -> _Fields:
     """Return the details of an open row, without the versions of its project."""
     info = inventory.get_package(backend, name)
-    return {**detail(info), **dependency_fields(inventory.get_relations(backend, name))}
+    return {**detail(info), **dependency_fields(inventory.get_dependencies(backend, name))}
 
 
 def project_versions(backend: Backend, typed: str) -> _Fields:

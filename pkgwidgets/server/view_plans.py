@@ -20,7 +20,6 @@ from pkgwidgets.core.errors import (
 )
 from pkgwidgets.core.history import find_transaction, is_undo, undoable
 from pkgwidgets.core.interfaces import Backend
-from pkgwidgets.core.kernels import Kernel, Restart
 from pkgwidgets.core.plans import Plan
 from pkgwidgets.core.transactions import Transaction
 from pkgwidgets.core.typed_requirement import project_name, strip_command
@@ -53,12 +52,12 @@ class PlannedView:
     async def with_kernels(self, plan: Plan) -> Plan:
         """Return a plan with the restart verdict of the own kernel, and with the other kernels."""
         kernels = await self.environments.affected_kernels(self.backend, plan)
-        own = next((kernel for kernel in kernels if kernel["id"] == self.kernel), None)
+        own = next((kernel for kernel in kernels if kernel.id == self.kernel), None)
         others = [kernel for kernel in kernels if kernel is not own]
         return replace(
             plan,
-            restart=None if own is None or self.kernel is None else _restart(own["restart"]),
-            kernels=tuple(map(_kernel, others)),
+            restart=None if own is None or self.kernel is None else own.restart,
+            kernels=tuple(kernel.kernel for kernel in others),
         )
 
 
@@ -202,17 +201,3 @@ def _task_message(event_type: str, task: Mapping[str, Any], sent: Sequence[str])
     news = {"lines": log[len(sent) :]} if is_longer else {"log": log}
     fields = {name: value for name, value in task.items() if name != "log"}
     return f"event: {event_type}\ndata: {payloads.to_json_text({**fields, **news})}\n\n"
-
-
-def _restart(verdict: Mapping[str, Any]) -> Restart:
-    """Return the verdict about a kernel as it is seen from outside."""
-    if verdict["needed"] is None:
-        _, _, condition = str(verdict["reason"]).partition("needed ")
-        return Restart(needed=True, reasons=(condition,))
-    return Restart(needed=verdict["needed"], loaded=tuple(verdict["loaded"]))
-
-
-def _kernel(kernel: Mapping[str, Any]) -> Kernel:
-    return Kernel(
-        process=kernel["process"] or 0, connection_file="", notebook=kernel["notebook"] or ""
-    )

@@ -186,9 +186,8 @@ class ListController:
 
     def _retry_all(self) -> None:
         for name in tuple(self._names_to_retry):
-            del self._names_to_retry[
-                name
-            ]  # one that fails, such as for a package that is gone, ends
+            # Also one that fails ends, such as for a package that is gone.
+            del self._names_to_retry[name]
             try:
                 self._retry(name)
             except Cancelled:

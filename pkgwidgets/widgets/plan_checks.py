@@ -129,9 +129,8 @@ class PlanChecks:
         with suppress(Cancelled):
             try:
                 rows = self._service.values.impact(plan, report=self._impact_job.raise_if_cancelled)
-            except (
-                InvalidRequest
-            ) as error:  # its hint about an unchanged environment says nothing here
+            except InvalidRequest as error:
+                # Without its hint: that nothing was changed says nothing here.
                 return _write_unknown(write, error.sentence())
             write({"state": "done", "text": impact_summary(rows), "rows": _impact_rows(rows)})
 

@@ -86,14 +86,14 @@ def test_fork_during_a_recovery_keeps_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     env = TinyEnvironment.create(tmp_path / "env")
-    workers, recover = list[int](), recovery.recover_possible
+    workers, recover = list[int](), recovery.recover_each
     env.journal.start(env.plan())
 
     def fork_and_recover(backend: Recoverable) -> tuple[tuple[str, ...], tuple[Any, ...]]:
         workers.append(forked_worker())
         return recover(backend)
 
-    monkeypatch.setattr(recovery, "recover_possible", fork_and_recover)
+    monkeypatch.setattr(recovery, "recover_each", fork_and_recover)
     with killed_in_the_end(workers):
         recovery.recover_if_needed(env.backend)
         assert workers

@@ -316,9 +316,9 @@ MUTATIONS = {
     ),
     "read-only disk: the interrupted change is not named": Mutation(
         file="operations/recovery.py",
-        code="            return recover_possible(backend)\n    except DiskFailed as error:\n"
+        code="            return recover_each(backend)\n    except DiskFailed as error:\n"
         "        error.state = DISK_INTERRUPTED\n",
-        instead="            return recover_possible(backend)\n    except DiskFailed as error:\n",
+        instead="            return recover_each(backend)\n    except DiskFailed as error:\n",
         test="faults/test_outcomes.py"
         "::test_recovery_on_a_read_only_file_system_says_what_is_still_to_be_done",
     ),

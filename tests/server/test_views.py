@@ -243,6 +243,13 @@ async def test_typed_nonsense_is_refused_in_the_words_of_the_panel(ask: Ask) -> 
     assert "pkgwidgets/" not in answer.json["error"]["hint"]
 
 
+async def test_typed_text_with_fields_of_another_request_is_refused(ask: Ask) -> None:
+    body = {"typed": "seedshelf", "allow": "all", "upgrade": ["raintable"]}
+    answer = await ask("POST", "views/plans", body)
+    assert (answer.status, answer.code) == (422, "invalid-request")
+    assert "give it without allow, upgrade" in answer.json["error"]["message"]
+
+
 async def test_undo_has_a_plan(ask: Ask, follow: Follow) -> None:
     shown = await plan_view(ask, upgrade=["seedshelf"])
     started = await ask("POST", f"views/plans/{shown['plan']['id']}", {})

@@ -344,9 +344,9 @@ def test_last_upgraded_is_the_time_of_the_last_committed_upgrade(fake: FakeKit) 
 
 def test_relations_are_read_from_the_environment(fake: FakeKit) -> None:
     fake.publish(BuiltWheel(name="pea", version="1.0"))
-    relations = inventory.get_relations(fake.backend, "Bedplanner")
+    relations = inventory.get_dependencies(fake.backend, "Bedplanner")
     assert (relations.requires, relations.required_by) == (("beanpoles", "sundrift"), ())
-    assert inventory.get_relations(fake.backend, "sundrift").required_by == ("bedplanner",)
+    assert inventory.get_dependencies(fake.backend, "sundrift").required_by == ("bedplanner",)
     assert (relations.size or 0) > 100
     with pytest.raises(PackageNotFound):
-        inventory.get_relations(fake.backend, "pea")
+        inventory.get_dependencies(fake.backend, "pea")

@@ -43,7 +43,7 @@ class RecordAffectedDistributions:
         (PEP 420), or have a module that another one of the same name would hide.
         """
         changed = {change.id for change in plan.changes}
-        folders = [*self._installed_dist_infos(plan), *self._staged_dist_infos(plan, stage)]
+        folders = [*self._installed_dist_infos(plan), *self._staged_dist_infos(stage)]
         names = record.first_names(row for folder in folders for row in record.entries(folder))
         affected = {}
         for name, distribution in self._environment.distributions().items():
@@ -61,7 +61,7 @@ class RecordAffectedDistributions:
         """Return the commands that a plan removes, each with the distributions that start it."""
         prefix, scripts = self._prefix, self._environment.interpreter.scheme["scripts"]
         staged_scripts = stage / scripts.relative_to(prefix) if stage is not None else scripts
-        installed, staged = self._installed_dist_infos(plan), self._staged_dist_infos(plan, stage)
+        installed, staged = self._installed_dist_infos(plan), self._staged_dist_infos(stage)
         old = {name for info in installed for name in _script_names(info, scripts)}
         new = {name for info in staged for name in _script_names(info, staged_scripts)}
         removed = old - new
@@ -80,7 +80,7 @@ class RecordAffectedDistributions:
         changed = (installed.get(change.id) for change in plan.changes)
         return [release.path for release in changed if isinstance(release, Distribution)]
 
-    def _staged_dist_infos(self, plan: Plan, stage: Path | None) -> list[Path]:
+    def _staged_dist_infos(self, stage: Path | None) -> list[Path]:
         if stage is None:
             return []
         scheme = self._environment.interpreter.scheme

@@ -16,7 +16,7 @@ StatKey = tuple[tuple[int, int, int, int] | None, ...]
 Keys = Mapping[tuple[str, str], StatKey]
 """The keys by folder and name."""
 Installation = tuple[str, str, StatKey | None]
-"""A folder, the name of an installation in it, and its key; None if METADATA or RECORD lacks."""
+"""A folder, the name of an installation in it, and its key; None without METADATA or RECORD."""
 
 
 def settled_keys(installations: Iterable[Iterable[Installation]], now_ns: int) -> Keys:

@@ -57,7 +57,7 @@ class PlansHandler(BaseHandler):
                 **payloads.plan(plan),
                 "id": plan_id,
                 "digest": plan.id,
-                "kernels": kernels,
+                "kernels": [kernel.to_json() for kernel in kernels],
             }
             return JsonResponse.of({"plan": payload})
 

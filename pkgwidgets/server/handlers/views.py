@@ -195,6 +195,9 @@ class PlansHandler(ViewHandler):
         typed = request_body.text_field(fields, "typed")
         view = await self.planned_view()
         if typed is not None:
+            others = sorted(fields.keys() - {"typed", "version", "project", "without"})
+            if others:
+                raise InvalidRequest("typed", typed, f"give it without {', '.join(others)}")
             version = request_body.text_field(fields, "version")
             request = await run_in_thread(
                 partial(view_plans.typed_request, view.backend, typed, version)
