@@ -213,9 +213,8 @@ def rehearsal_backend(backend: Backend, root: Path | None = None) -> RehearsalBa
     from pkgwidgets.backends.history.known_good import FolderKnownGood
     from pkgwidgets.backends.sandbox.notebook_runner import KernelNotebookRunner
 
-    data_path = backend.journal.folder("-").parent.parent
     runner = KernelNotebookRunner(backend.environment.interpreter, root=root)
-    return RehearsalBackend(runner, FolderKnownGood(data_path))
+    return RehearsalBackend(runner, FolderKnownGood(backend.journal.data_folder))
 
 
 def read_notebook(notebook: Path) -> tuple[CodeCell, ...]:
@@ -252,7 +251,7 @@ def commit_permits(backend: Backend) -> FolderPermits:
     """Return the permits of the changes of a cluster that may commit in an environment."""
     from pkgwidgets.backends.history.permits import FolderPermits
 
-    return FolderPermits(backend.journal.folder("-").parent.parent)
+    return FolderPermits(backend.journal.data_folder)
 
 
 def cluster_records(folder: Path | None = None) -> ClusterRecordFiles:
@@ -404,6 +403,7 @@ def _backend(
     request: ApplyRequest | None = None,
 ) -> Backend:
     environment = InstalledEnvironment(target)
+    cache_key = f"{target.prefix}\n{target.python}"
     initiator = (None, None) if request is None else (request.asked_by, request.requested_by)
     journal = FolderJournal(environment.place, recovery_archive, *initiator)
 
@@ -466,7 +466,7 @@ def _backend(
         from pkgwidgets.backends.index.last_check import FileLastCheck
 
         return FileLastCheck(
-            f"{target.prefix}\n{target.python}",
+            cache_key,
             the_index.answer_source,
             partial(_check_state, environment, journal, limits, policy),
         )
@@ -475,7 +475,7 @@ def _backend(
         from pkgwidgets.backends.environment.last_listing import FileLastListing
 
         return FileLastListing(
-            f"{target.prefix}\n{target.python}",
+            cache_key,
             partial(_listing_state, environment, journal),
         )
 
@@ -483,7 +483,7 @@ def _backend(
         from pkgwidgets.backends.environment.kept_listing import FileKeptListing
 
         return FileKeptListing(
-            f"{target.prefix}\n{target.python}",
+            cache_key,
             environment.stat_key,
             environment.likely_versions,
             environment.one_look,
@@ -492,7 +492,7 @@ def _backend(
     def kept_audit() -> FileKeptAudit:
         from pkgwidgets.backends.advisories.kept_audit import FileKeptAudit
 
-        return FileKeptAudit(f"{target.prefix}\n{target.python}", the_last_check)
+        return FileKeptAudit(cache_key, the_last_check)
 
     the_index, policy = deferred(index), deferred(partial(_policy, target))
     the_last_check = deferred(last_check)

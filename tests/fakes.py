@@ -531,7 +531,7 @@ class FakeJournal:
     """Transactions in memory."""
 
     def __init__(self, place: Path = Path("/fake/.pkgwidgets")) -> None:
-        self._place = place
+        self.data_folder = place
         self._plans: dict[str, Plan] = {}
         self._lines: dict[str, list[tuple[str, str | None]]] = {}
         self._failures: dict[str, str] = {}
@@ -571,7 +571,7 @@ class FakeJournal:
         return tuple(step for step, _ in self._lines[transaction])
 
     def folder(self, transaction: str) -> Path:
-        return self._place / "txn" / transaction
+        return self.data_folder / "txn" / transaction
 
     def unfinished(self) -> tuple[str, ...]:
         open = (Outcome.STARTED, Outcome.INCOMPLETE)

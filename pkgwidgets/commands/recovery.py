@@ -54,7 +54,7 @@ def recovery_message(backend: Backend, transaction_id: str) -> str:
 
 def _open_data_folder(environment: Recoverable) -> None:
     """Give the data folder the owner and mode of the environment: the lock does that."""
-    if environment.journal.folder("-").parent.parent.is_dir():
+    if environment.journal.data_folder.is_dir():
         with suppress(EnvironmentBusy, DiskFailed), environment.environment.locked("recovery"):
             pass
 

@@ -463,6 +463,10 @@ class Installer(Protocol):
 class UnfinishedTransactions(Protocol):
     """A journal, as recovery uses it."""
 
+    @property
+    def data_folder(self) -> Path:
+        """The folder of all that belongs to pkgwidgets in the environment."""
+
     def unfinished(self) -> tuple[str, ...]:
         """Return the transactions that are open, oldest first.
 

@@ -71,7 +71,7 @@ class FolderJournal(JournalFiles):
         folder = self.folder(transaction_id)
         with as_disk_failed(transaction_id):
             filesystem.make_folders(self._transactions, is_data=True)
-            filesystem.sync_path(self._data_folder.parent)  # the first lock made the folder
+            filesystem.sync_path(self.data_folder.parent)  # the first lock made the folder
             self.mark_open(transaction_id)
             filesystem.make_folders(folder, is_data=True)
             filesystem.write_whole(folder / "plan.json", plan_to_text(plan).encode())
@@ -123,7 +123,7 @@ class FolderJournal(JournalFiles):
         if not (folder / "recover.pyz").is_file():
             raise self.other_version(transaction)
         argv = [str(process.this_python()), "-I", "-S", str(folder / "recover.pyz"), "--held"]
-        with forks.inheritable(lock.descriptor_of(self._data_folder)) as keep:
+        with forks.inheritable(lock.descriptor_of(self.data_folder)) as keep:
             completed = process.run(argv, timeout=_RECOVERY_SECONDS, keep=keep)
         if completed.returncode != 0:
             output = (

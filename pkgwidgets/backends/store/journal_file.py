@@ -42,7 +42,8 @@ class JournalFiles:
 
     def __init__(self, place: Path) -> None:
         self._transactions = place / "txn"
-        self._data_folder = place
+        self.data_folder = place
+        """The folder of all that belongs to pkgwidgets in the environment."""
         self._marker = place / "open"
         self._undecided: dict[str, bytes] = {}
 
@@ -164,13 +165,13 @@ class JournalFiles:
         folder = self.folder(transaction)
         with suppress(OSError):
             filesystem.remove_tree(folder / "stage")
-            filesystem.remove_tree(self._data_folder / "trash")
-            room.clean_up(folder, self._data_folder.parent)
+            filesystem.remove_tree(self.data_folder / "trash")
+            room.clean_up(folder, self.data_folder.parent)
             filesystem.remove(folder / "recover.pyz")
             if not self.has_records(transaction):
                 filesystem.remove_tree(folder)
             # Without a sync, a power cut could restore these files but not the marker.
-            for parent in (folder, self._transactions, self._data_folder):
+            for parent in (folder, self._transactions, self.data_folder):
                 if parent.is_dir():
                     filesystem.sync_path(parent)
             self._mark_ended(transaction)
