@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from packaging.utils import canonicalize_name
@@ -17,6 +18,7 @@ from pkgwidgets.backends.environment import interpreter
 from pkgwidgets.backends.http.network_settings import NetworkSettings
 from pkgwidgets.backends.index.multi import MultiIndex
 from pkgwidgets.backends.installer import uv
+from pkgwidgets.backends.processes import process
 from pkgwidgets.core.errors import IndexUnavailable, PkgwidgetsError, ProjectNotFound
 from pkgwidgets.core.index_query import IndexQuery
 from pkgwidgets.core.interfaces import ResolveRequest
@@ -85,6 +87,23 @@ def test_no_python_of_the_path_is_run(
     monkeypatch.setenv("PATH", f"{home}/bin")
     assert len(configured(home).indexes) == 1
     assert not (home / "was-run").exists()
+
+
+def test_uv_is_asked_once_where_an_index_is_configured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The default index does not count there, and to ask for it is another process."""
+    monkeypatch.setenv("UV_DEFAULT_INDEX", "http://a.invalid/s")
+    uv_config.default_index.cache_clear()
+    asked, real = list[str](), process.run
+
+    def run(argv: Sequence[str], **options: Any) -> process.CompletedProcess:
+        asked.append(argv[0])
+        return real(argv, **options)
+
+    monkeypatch.setattr(process, "run", run)
+    sources = uv_config.uv_sources(uv.find_uv())
+    assert sources is not None
+    assert sources.indexes == ("http://a.invalid/s",)
+    assert len(asked) == 1
 
 
 @pytest.mark.parametrize(

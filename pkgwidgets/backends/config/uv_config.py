@@ -48,7 +48,7 @@ def uv_sources(uv: Path, folder: Path | None = None) -> IndexSources | None:
     Raises `IndexUnavailable` with uv's message if uv fails.
     """
     indexes, links = _ask_uv(uv, process.clean_environment(), folder)
-    if not links and indexes == (default_index(uv),) and not has_configured_indexes(folder):
+    if not links and not has_configured_indexes(folder) and indexes == (default_index(uv),):
         return None
     files = config_files(folder)
     flat = {str(table["url"]) for table in _index_tables(files) if table.get("format") == "flat"}
