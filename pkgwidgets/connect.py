@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from pkgwidgets.backends.installer.uv import UvInstaller
     from pkgwidgets.backends.installer.uv_project import UvProjectFiles
     from pkgwidgets.backends.processes.kernel_processes import StartedNotebook
+    from pkgwidgets.backends.processes.waiting import Waiting
     from pkgwidgets.backends.sandbox.preparations import FolderPreparations
     from pkgwidgets.backends.store.savepoint import FolderSavePoint
     from pkgwidgets.backends.worker.launcher import ApplyRequest, WorkerLauncher
@@ -188,6 +189,20 @@ def load_all() -> None:
     _load(_LATE)
 
 
+def load_for_apply() -> None:
+    """Load every module that an apply needs, where this process reads the configuration itself."""
+    _load((*_APPLYING, "config.version_limits"))
+    _find_uv()
+
+
+def _find_uv() -> None:
+    """Find uv now, because a plan may replace the package that finds it."""
+    from pkgwidgets.backends.installer import uv
+
+    with suppress(InstallerUnavailable):  # an undo from a save point needs no installer
+        uv.find_uv()
+
+
 def _load(names: Collection[str]) -> None:
     for name in names:
         import_module(f"pkgwidgets.backends.{name}")
@@ -266,6 +281,34 @@ def become_leader() -> None:
     from pkgwidgets.backends.processes import process
 
     process.daemonize()
+
+
+def release_starter() -> None:
+    """Close the standard streams of this process: who reads them waits for it no longer."""
+    from pkgwidgets.backends.processes import process
+
+    process.close_stdio(with_errors=True)
+
+
+def waiting_place(backend: Backend, key: str) -> Waiting | None:
+    """Return the place at which this process can wait for one more request, named by a key.
+
+    None if the data folder of the environment can have no such place, or belongs to another user.
+    """
+    from pkgwidgets.backends.processes.waiting import Waiting
+
+    if ownership.owner_to_work_as(backend.environment.interpreter.prefix) is not None:
+        return None
+    with suppress(OSError):
+        return Waiting(backend.journal.folder("-").parent.parent / "leader", key)
+    return None
+
+
+def found_nobody(returncode: int) -> bool:
+    """Tell whether the command of a waiting place ended because no process waits there."""
+    from pkgwidgets.backends.processes import hand_over
+
+    return returncode == hand_over.NOBODY_WAITS
 
 
 def leader_command(python: str) -> list[str]:
@@ -363,11 +406,10 @@ def process_start() -> datetime | None:
 def connect_for_request(request: ApplyRequest) -> Backend:
     """Return the backend for a request, with the sources that the starter sees."""
     _load(_APPLYING)
+    _find_uv()
     from pkgwidgets.backends.config import index_selection
     from pkgwidgets.backends.installer import uv
 
-    with suppress(InstallerUnavailable):  # an undo from a save point needs no installer
-        uv.find_uv()  # now, because the plan may replace the uv package that finds it
     given_sources = request.sources
     configured = index_selection.configured_indexes(uv.find_uv, request.interpreter.prefix)
     sources = configured if given_sources is None else lambda: given_sources

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from pkgwidgets.connect import leader_command
+from pkgwidgets.connect import found_nobody, leader_command
 from pkgwidgets.core.errors import PkgwidgetsError
 
 from . import messages
 from .errors import EnvironmentUnreachable
-from .transport import Transport, WorkerPlace
+from .transport import RemoteOutput, Transport, WorkerPlace
 from .values import ClusterEnvironment
 
 SURVEY_SECONDS = 120.0
@@ -56,19 +56,39 @@ class Leader:
                 return await self._ask(address, do, seconds, facts)
         return await self._ask(last, do, seconds, facts)
 
+    async def ask_waiting(
+        self, command: Sequence[str], do: str, seconds: float, **facts: Any
+    ) -> dict[str, Any] | None:
+        """Return the answer of a leader that waits, as `ask` does; None if it no longer waits.
+
+        `command` is what that leader gave to reach it.
+        """
+        output = await self._run(self.address, command, do, seconds, facts)
+        if found_nobody(output.returncode):
+            return None
+        return messages.read_answer(output.returncode, output.stdout, output.stderr)
+
     async def _ask(
         self, address: str, do: str, seconds: float, facts: Mapping[str, Any]
     ) -> dict[str, Any]:
+        output = await self._run(address, leader_command(self.python), do, seconds, facts)
+        return messages.read_answer(output.returncode, output.stdout, output.stderr)
+
+    async def _run(
+        self,
+        address: str,
+        command: Sequence[str],
+        do: str,
+        seconds: float,
+        facts: Mapping[str, Any],
+    ) -> RemoteOutput:
         request = messages.request(do, python=self.target, **facts)
         try:
             async with asyncio.timeout(seconds):
-                output = await self.transport.run(
-                    address, leader_command(self.python), request, seconds
-                )
+                return await self.transport.run(address, command, request, seconds)
         except TimeoutError as error:
             why = f"no answer within {seconds:.0f} seconds"
             raise EnvironmentUnreachable(self.name, why) from error
-        return messages.read_answer(output.returncode, output.stdout, output.stderr)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,7 +1,8 @@
 """The leader: a process that reads, plans and applies in one environment of a cluster.
 
 `python -m` starts it on the environment's host. It reads one request and writes one answer, both as
-a line of JSON. It goes on when the process that started it ends.
+a line of JSON. It goes on when the process that started it ends. After a preparation it waits for
+the commit, which then needs no other process; if it is gone by then, a new leader commits.
 """
 
 from __future__ import annotations
@@ -10,11 +11,18 @@ import json
 import os
 import sys
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from functools import partial
 from time import monotonic, sleep
 from typing import Any, TypeVar
 
-from pkgwidgets.connect import become_leader, commit_permits, connect
+from pkgwidgets.connect import (
+    become_leader,
+    commit_permits,
+    connect,
+    load_for_apply,
+    release_starter,
+    waiting_place,
+)
 from pkgwidgets.core.error_json import error_to_json
 from pkgwidgets.core.errors import (
     Cancelled,
@@ -32,44 +40,94 @@ from pkgwidgets.core.transactions import Transaction
 
 from . import messages
 
-# Each request has a process of its own, which loads late what only some requests need: half of its
-# processor time is for imports.
+# A process loads late what only some requests need: half of its processor time is for imports.
 _BUSY_SECONDS = 600.0
 """How long to wait for another process that changes the environment."""
 _POLL_SECONDS = 0.1
+_WAIT_SECONDS = 120.0
+"""How long a leader that has prepared a plan waits for the commit."""
 
 _Request = Mapping[str, Any]
 _Result = TypeVar("_Result")
+_AnswerOne = Callable[[Callable[[str], str], float, Callable[[], bool]], bool]
+"""`Waiting.answer_one`: see there."""
 
 
 def main() -> None:
-    """Answer the request on the standard input, and end at once."""
+    """Answer the request on the standard input; after a preparation, wait for its commit."""
     # Packages and installers may print: only the answer is on the standard output.
     output = os.dup(1)
     os.dup2(2, 1)
+    leader = _Leader()
+    data = leader.answer(sys.stdin.read()).encode()
     try:
-        answer = messages.success(_answer(json.loads(sys.stdin.read())))
-    except PkgwidgetsError as error:
-        answer = messages.failure(error)
-    except Exception as error:
-        answer = messages.failure(WorkerFailed("", redact(repr(error))[:500]))
-    data = answer.encode()
-    with suppress(BrokenPipeError):  # who asked is gone; what was done stays
         while data:
             data = data[os.write(output, data) :]
-    os._exit(0)  # a preparation ends with its process, by `atexit`: another process commits it
+    except BrokenPipeError:  # who asked is gone; what was done stays
+        leader.forgo()
+    else:
+        os.close(output)
+        leader.wait()
+    os._exit(0)  # a preparation ends with its process, by `atexit`: another process may commit it
 
 
-def _answer(request: _Request) -> dict[str, Any]:
-    messages.check_format(request)
-    work = _WORK[request["do"]]
-    is_change = work in (_commit, _revert)
-    if is_change:
-        become_leader()
-    # A change may replace the modules that would be loaded later, so it loads all of them first.
-    # A look does not, to be fast: if another session upgrades pkgwidgets meanwhile, it may fail.
-    backend = connect(request.get("python"), request.get("index_url"), detached=not is_change)
-    return work(backend, request)
+class _Leader:
+    """What one process answers: a request and, if that was a preparation, the commit of it."""
+
+    def __init__(self) -> None:
+        self.wait: Callable[[], None] = lambda: None
+        """Commit what was prepared, if that is requested soon."""
+        self.forgo: Callable[[], None] = lambda: None
+        """Take no commit."""
+
+    def answer(self, text: str) -> str:
+        """Return the answer to a request, both as a line of JSON."""
+        return _as_answer(lambda: self._work(json.loads(text)))
+
+    def _work(self, request: _Request) -> dict[str, Any]:
+        messages.check_format(request)
+        work = _WORK[request["do"]]
+        if work in (_prepare, _commit, _revert):
+            become_leader()
+        if work is _prepare:
+            load_for_apply()
+        # A change may replace the modules that would be loaded later, so it loads all of them
+        # first. A look does not, to be fast: if another session upgrades pkgwidgets meanwhile, it
+        # may fail.
+        detached = work not in (_commit, _revert)
+        backend = connect(request.get("python"), request.get("index_url"), detached=detached)
+        answer = work(backend, request)
+        place = waiting_place(backend, request["change"]) if work is _prepare else None
+        if place is not None:
+            self.wait = partial(_wait, backend, request, place.answer_one)
+            self.forgo = place.close
+            answer["waiting"] = place.command
+        return answer
+
+
+def _wait(backend: Backend, prepared: _Request, answer_one: _AnswerOne) -> None:
+    """Commit what was prepared if that is requested soon; a revert ends the wait at once."""
+    release_starter()
+    permits = commit_permits(backend)
+
+    def is_wanted() -> bool:
+        return permits.is_granted(prepared["change"])
+
+    def commit(text: str) -> str:
+        return _as_answer(lambda: _commit_prepared(backend, prepared, json.loads(text)))
+
+    if not answer_one(commit, _WAIT_SECONDS, is_wanted) and not is_wanted():
+        backend.preparations.discard()
+
+
+def _as_answer(work: Callable[[], Mapping[str, Any]]) -> str:
+    """Return the answer with the result of some work, or with its error."""
+    try:
+        return messages.success(work())
+    except PkgwidgetsError as error:
+        return messages.failure(error)
+    except Exception as error:
+        return messages.failure(WorkerFailed("", redact(repr(error))[:500]))
 
 
 def _survey(backend: Backend, request: _Request) -> dict[str, Any]:
@@ -142,6 +200,13 @@ def _commit(backend: Backend, request: _Request) -> dict[str, Any]:
     transaction = _when_free(commit)
     permits.withdraw(change)
     return {"transaction": transaction}
+
+
+def _commit_prepared(backend: Backend, prepared: _Request, request: _Request) -> dict[str, Any]:
+    """Commit what this process has prepared; refuse any other request."""
+    if request != {**prepared, "do": "commit"}:
+        raise WorkerFailed("", "the request is not the commit of what was prepared")
+    return _commit(backend, request)
 
 
 def _revert(backend: Backend, request: _Request) -> dict[str, Any]:

@@ -116,9 +116,10 @@ def nanny_is_killed(stand: Stand) -> str:
     """Kill the last nanny with its worker; another nanny of its host ends what it began."""
     plan, last = stand.service.plan_upgrade(stand.name), stand.environments[-1]
     worker = list(stand.dask.processes)[-1]
+    earlier = {*_journals(last.python)}
 
     def kill() -> None:
-        _wait_for_leader(last.python)
+        _wait_for_journal(last.python, earlier)
         os.killpg(stand.dask.processes[worker].pid, signal.SIGKILL)
 
     with _killed_after_first_commit(stand, kill) as report:
@@ -291,13 +292,13 @@ def _leaders(python: Path) -> list[psutil.Process]:
     return leaders
 
 
-def _wait_for_leader(python: Path) -> list[psutil.Process]:
+def _wait_for_journal(python: Path, earlier: Collection[Path]) -> None:
+    """Wait until a leader has begun to commit in an environment."""
     deadline = monotonic() + _WAIT_SECONDS
-    while monotonic() < deadline:
-        if leaders := _leaders(python):
-            return leaders
+    while not {*_journals(python)} - {*earlier}:
+        if monotonic() > deadline:
+            raise TimeoutError("no leader began to commit")
         sleep(0.01)
-    raise TimeoutError("no leader was started")
 
 
 def _kill_leader(python: Path, earlier: Collection[Path]) -> None:

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import socket
+import struct
 import subprocess
 import sys
 from collections.abc import Callable
+from time import monotonic, sleep
 from typing import Any
 
+import psutil
 import pytest
 from fakes import Oracle
 
 from pkgwidgets import PackageService
 from pkgwidgets.cluster import messages
-from pkgwidgets.connect import commit_permits, connect, leader_command
+from pkgwidgets.connect import commit_permits, connect, found_nobody, leader_command
 from pkgwidgets.core.errors import (
     Cancelled,
     InvalidRequest,
@@ -30,17 +36,41 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def ask(garden: Demo) -> Ask:
-    """Start a leader that works for the garden, and return its answer."""
+    """Start a leader that works for the garden, or reach one by a command; return its answer."""
 
-    def ask(do: str, **facts: Any) -> dict[str, Any]:
+    def ask(do: str, command: list[str] | None = None, **facts: Any) -> dict[str, Any]:
         given = {"python": str(garden.python), "index_url": garden.index_url, **facts}
         request = messages.request(do, **given)
         done = subprocess.run(
-            leader_command(sys.executable), input=request, capture_output=True, text=True
+            command or leader_command(sys.executable),
+            input=request,
+            capture_output=True,
+            text=True,
         )
+        if found_nobody(done.returncode):
+            return {"found": "nobody"}
         return messages.read_answer(done.returncode, done.stdout, done.stderr)
 
     return ask
+
+
+def waiting_leader(command: list[str]) -> int | None:
+    """Return the id of the leader that waits; None if none does. `command` reaches it."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        try:
+            connection.connect(f"{command[-2]}/waiting")
+        except OSError:
+            return None
+        size = struct.calcsize("3i")
+        facts = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
+        return int(struct.unpack("3i", facts)[0])
+
+
+def wait_for_end(process: int) -> None:
+    deadline = monotonic() + 30
+    while psutil.pid_exists(process) and psutil.Process(process).status() != psutil.STATUS_ZOMBIE:
+        assert monotonic() < deadline, "the leader still runs"
+        sleep(0.05)
 
 
 @pytest.fixture
@@ -80,6 +110,101 @@ def test_commit_takes_what_was_prepared_without_an_index(
     garden.index.down = True
     ask("commit", plan=plan, change="c")
     assert ask("survey")["packages"]["seedshelf"] == "1.4.2"
+
+
+def test_leader_that_prepared_a_plan_commits_it_and_ends(
+    ask: Ask, garden: Demo, plan: dict[str, Any]
+) -> None:
+    command = ask("prepare", plan=plan, change="c")["waiting"]
+    leader = waiting_leader(command)
+    assert leader is not None
+    garden.index.down = True
+    assert ask("commit", command, plan=plan, change="c")["transaction"]
+    assert ask("survey")["packages"]["seedshelf"] == "1.4.2"
+    wait_for_end(leader)
+    data = garden.folder / "env" / ".pkgwidgets"
+    assert [*(data / "leader").iterdir(), *(data / "prepared").iterdir()] == []
+
+
+def test_waiting_leader_commits_only_what_it_prepared(
+    ask: Ask, plan: dict[str, Any], tree: Oracle, garden: Demo
+) -> None:
+    before = tree(garden.folder / "env")
+    command = ask("prepare", plan=plan, change="c")["waiting"]
+    other = ask("plan", kind="upgrade", arguments={"names": ["raintable"]})["plan"]
+    with pytest.raises(WorkerFailed, match="not the commit of what was prepared"):
+        ask("commit", command, plan=other, change="c")
+    assert tree(garden.folder / "env") == before
+    assert ask("commit", command, plan=plan, change="c") == {"found": "nobody"}
+    assert ask("commit", plan=plan, change="c")["transaction"]
+
+
+def test_new_leader_commits_after_the_waiting_one_was_killed(
+    ask: Ask, garden: Demo, plan: dict[str, Any]
+) -> None:
+    command = ask("prepare", plan=plan, change="c")["waiting"]
+    leader = waiting_leader(command)
+    assert leader is not None
+    os.kill(leader, signal.SIGKILL)
+    wait_for_end(leader)
+    assert ask("commit", command, plan=plan, change="c") == {"found": "nobody"}
+    garden.index.down = True
+    assert ask("commit", plan=plan, change="c")["transaction"]
+    assert not [*(garden.folder / "env" / ".pkgwidgets" / "prepared").iterdir()]
+
+
+def test_revert_ends_the_waiting_leader_and_nothing_is_left(
+    ask: Ask, garden: Demo, plan: dict[str, Any]
+) -> None:
+    command = ask("prepare", plan=plan, change="c")["waiting"]
+    leader = waiting_leader(command)
+    assert leader is not None
+    assert ask("revert", plan=plan["id"], change="c") == {"undone": False}
+    wait_for_end(leader)
+    assert ask("commit", command, plan=plan, change="c") == {"found": "nobody"}
+    data = garden.folder / "env" / ".pkgwidgets"
+    assert [*(data / "leader").iterdir(), *(data / "prepared").iterdir()] == []
+
+
+def test_leader_does_not_wait_for_a_client_that_is_gone(garden: Demo, plan: dict[str, Any]) -> None:
+    facts = {"python": str(garden.python), "index_url": garden.index_url}
+    reading, writing = os.pipe()
+    os.close(reading)
+    request = messages.request("prepare", plan=plan, change="c", **facts)
+    subprocess.run(leader_command(sys.executable), input=request.encode(), stdout=writing)
+    os.close(writing)
+    permits = commit_permits(connect(garden.python))
+    deadline = monotonic() + 60
+    while not permits.is_granted("c"):
+        assert monotonic() < deadline, "the leader prepared nothing"
+        sleep(0.05)
+    folder = garden.folder / "env" / ".pkgwidgets" / "leader"
+    while not folder.is_dir() or [*folder.iterdir()]:
+        assert monotonic() < deadline, "the leader waits"
+        sleep(0.05)
+
+
+def test_waiting_leader_loads_nothing_of_pkgwidgets_while_it_commits(
+    garden: Demo, plan: dict[str, Any]
+) -> None:
+    """The plan may replace the files of pkgwidgets."""
+    code = (
+        "import json, sys; import pkgwidgets.cluster.leader as own;"
+        "real = own._commit; read = lambda: {n for n in sys.modules if n.startswith('pkgw')}\n"
+        "def commit(*given):\n"
+        "    before = read(); answer = real(*given)\n"
+        "    return {**answer, 'late': sorted(read() - before)}\n"
+        "own._commit = commit; own.main()"
+    )
+    facts = {"python": str(garden.python), "index_url": garden.index_url}
+
+    def ask(do: str, command: list[str]) -> dict[str, Any]:
+        request = messages.request(do, plan=plan, change="c", **facts)
+        done = subprocess.run(command, input=request, capture_output=True, text=True)
+        return messages.read_answer(done.returncode, done.stdout, done.stderr)
+
+    command = ask("prepare", [sys.executable, "-I", "-c", code])["waiting"]
+    assert ask("commit", command)["late"] == []
 
 
 def test_second_commit_does_nothing(ask: Ask, plan: dict[str, Any]) -> None:

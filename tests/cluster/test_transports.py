@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import sys
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ from pkgwidgets.cluster import (
     EnvironmentUnreachable,
 )
 from pkgwidgets.cluster.any_cluster import cluster_of
+from pkgwidgets.connect import leader_command
 from pkgwidgets.core.errors import EnvironmentBusy, InvalidRequest
 from pkgwidgets.core.events import Event
 from pkgwidgets.demo import Demo
@@ -147,6 +149,25 @@ def test_one_client_at_a_time_changes_a_cluster(workers: Workers) -> None:
         pass
     with workers.transport.exclusive(1):
         pass
+
+
+def test_one_leader_in_each_environment_prepares_and_commits(
+    workers: Workers, service: ClusterService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kind = type(workers.transport)
+    started, real = list[tuple[str, bool, int]](), kind.run
+
+    async def run(self: Any, address: str, argv: Any, stdin: str, seconds: float) -> Any:
+        done = await real(self, address, argv, stdin, seconds)
+        is_leader = list(argv) == leader_command(argv[0])
+        started.append((json.loads(stdin)["do"], is_leader, done.returncode))
+        return done
+
+    plan = service.plan_upgrade("seedshelf")
+    monkeypatch.setattr(kind, "run", run)
+    service.apply(plan, restart=False, hold=False)
+    assert sorted(started) == [("commit", False, 0)] * 2 + [("prepare", True, 0)] * 2
+    service.undo(restart=False, hold=False)
 
 
 def test_service_plans_applies_and_undoes_in_all(workers: Workers, service: ClusterService) -> None:

@@ -279,10 +279,10 @@ def _make_parent_death_hooks() -> list[Callable[[], None]]:
     return [set_death_signal]
 
 
-def close_stdio() -> None:
+def close_stdio(*, with_errors: bool = False) -> None:
     """Close standard input and output: the process that started this one may be gone."""
     null_device = os.open(os.devnull, os.O_RDWR)
-    for descriptor in (0, 1):
+    for descriptor in (0, 1, 2) if with_errors else (0, 1):
         os.dup2(null_device, descriptor)
     os.close(null_device)
 
