@@ -3,7 +3,8 @@
     python tests/benchmarks/cluster_apply.py [--pairs 5]
 
 Four environments of registry packages, each with a worker and its nanny. The processor seconds are
-those of this process and of all that it started, beside four applies of `PackageService`. A pause
+those of this process and of all that it started, beside four applies of `PackageService`. All get
+the address of an index: an apply that reads it from the configuration asks uv for it. A pause
 is the longest time between two answers of the scheduler, beside that of Dask's `PipInstall`.
 """
 
@@ -32,6 +33,7 @@ from cluster.registry_environments import fetch, registry_stand
 from distributed import Client, PipInstall
 
 from pkgwidgets import PackageService, Plan
+from pkgwidgets.cluster import ClusterService
 
 MAX_PROCESSOR_RATIO = 1.1
 _SUBREAPER = 36
@@ -61,11 +63,13 @@ def _print_processor(stand: Stand, pairs: int) -> None:
     services = [
         PackageService(place.python, index_url=place.index_url) for place in stand.environments
     ]
+    # All indexes have the same files.
+    cluster = ClusterService(stand.dask.client, index_url=stand.environments[0].index_url)
     ours, fours = [], []
     for number in range(-1, pairs):
-        plan = stand.service.plan_upgrade(stand.name)
-        our = _processor_of(partial(stand.service.apply, plan, restart=False, hold=False))
-        stand.service.undo(restart=False, hold=False)
+        plan = cluster.plan_upgrade(stand.name)
+        our = _processor_of(partial(cluster.apply, plan, restart=False, hold=False))
+        cluster.undo(restart=False, hold=False)
         plans = [service.plan_upgrade(stand.name) for service in services]
         four = _processor_of(partial(_apply_each, services, plans))
         for service in services:
