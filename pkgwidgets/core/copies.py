@@ -13,7 +13,7 @@ from typing import Protocol
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
-from .environment import Interpreter
+from .environment import Distribution, Interpreter
 from .errors import DiskFailed, InvalidRequest
 from .events import Event
 from .text import count_noun
@@ -187,6 +187,9 @@ class EnvironmentCopies(Protocol):
     def listed(self) -> Sequence[EnvironmentCopy]:
         """Return the complete copies, by name."""
 
+    def unpackable_reason(self, distribution: Distribution) -> str | None:
+        """Return why the files of an installed distribution cannot be copied; None if they can."""
+
     def build(self, plan: CopyPlan, report: Report) -> None:
         """Make the environment of a plan, without offering it. Raises `CopyFailed`."""
 
@@ -235,6 +238,10 @@ class NoCopies:
     def listed(self) -> Sequence[EnvironmentCopy]:
         """Return no copies."""
         return ()
+
+    def unpackable_reason(self, distribution: Distribution) -> str | None:
+        """Return None."""
+        return None
 
     def build(self, plan: CopyPlan, report: Report) -> None:
         """Raise `DiskFailed`."""

@@ -41,6 +41,7 @@ _MAX_STEM_CHARACTERS = 40
 _POLL_SECONDS = 0.1
 _MOMENT_SECONDS = 2.0
 """What runs no longer than this does not count: a look of pkgwidgets at the copy, for example."""
+_NOT_ON_INDEX = "the index does not have it"
 _NO_KERNEL = "Jupyter will offer no kernel for it, because ipykernel is not copied"
 _NO_JUPYTER = "Jupyter will offer no kernel for it, because Jupyter is not installed here"
 
@@ -270,10 +271,14 @@ class _CopyPlanner:
             fits = release is not None and has_compatible_wheel(release, self.target)
             if not fits and not is_same_python:
                 self.left_out[name] = (
-                    "the index does not have it"
+                    _NOT_ON_INDEX
                     if release is None
                     else f"{version} {why_incompatible(release, self.target)}"
                 )
+                continue
+            reason = None if fits else self.backend.copies.unpackable_reason(distribution)
+            if reason is not None:
+                self.left_out[name] = f"{_NOT_ON_INDEX}, and {reason}"
                 continue
             yield CopiedPackage(
                 id=name,

@@ -164,51 +164,6 @@ def test_copy_is_removed_once_its_programs_have_ended(service: PackageService) -
     assert left_files() == []
 
 
-HOE = BuiltWheel(
-    name="hoe",
-    version="1.0",
-    files={
-        "hoe.py": "def dig():\n    print('digging')\n",
-        "{name}-{version}.data/scripts/hoe-old": "#!python\nimport hoe; hoe.dig()\n",
-    },
-    entry_points="[console_scripts]\nhoe = hoe:dig\n",
-)
-
-
-def test_only_other_files_are_noted(service: PackageService, garden: Demo) -> None:
-    """A script names its interpreter, and uv notes in the dist-info where a wheel came from."""
-    garden.index.publish(HOE)
-    service.install_package("hoe")
-    (info,) = garden.site_packages.glob("hoe-*.dist-info")
-    (info / "uv_cache.json").write_text("{}", "utf-8")
-    with (info / "RECORD").open("a", encoding="utf-8") as record:
-        record.write(f"{info.name}/uv_cache.json,,\n")
-    assert not [note for note in service.copy_environment("spring").notes if "hoe" in note]
-    text = (info / "RECORD").read_text("utf-8")
-    (info / "RECORD").write_text(text.replace("hoe.py,sha256=", "hoe.py,sha256=x"), "utf-8")
-    notes = service.copy_environment("summer").notes
-    assert "the index has other files of the same version: hoe" in notes
-
-
-def test_release_that_the_index_lacks_is_copied_from_the_files_here(
-    service: PackageService, garden: Demo, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    garden.index.publish(HOE)
-    service.install_package("hoe")
-    garden.index.down = True
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "uv-cache"))
-    plan = PackageService(garden.python, index_url=garden.index_url).plan_copy("spring", only="hoe")
-    assert [(str(package), package.from_index) for package in plan.packages] == [("hoe 1.0", False)]
-    copy = service.copy_environment(plan)
-    for command in ("hoe", "hoe-old"):
-        script = copy.python.with_name(command)
-        done = subprocess.run([script], capture_output=True, text=True, check=True)
-        assert done.stdout == "digging\n"
-        assert str(copy.folder) in script.read_text("utf-8").splitlines()[0]
-    assert installed_in(copy.python) == {"hoe==1.0"}
-
-
 @pytest.mark.slow
 def test_300_distributions_are_copied(service: PackageService, garden: Demo, tree: Oracle) -> None:
     """The index has half of the others, and the files here are those of the rest."""

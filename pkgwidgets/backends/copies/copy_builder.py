@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
-from packaging.utils import canonicalize_name
+from packaging.utils import NormalizedName, canonicalize_name
 
 from pkgwidgets.backends.config.index_selection import SourceFactory
 from pkgwidgets.backends.environment import interpreter as interpreter_module
@@ -20,6 +21,8 @@ from pkgwidgets.core.copies import BuiltCopy, CopyPlan
 from pkgwidgets.core.environment import Distribution, Interpreter
 from pkgwidgets.core.interfaces import Report
 
+from . import packed_files
+from .repacked_wheels import restore_metadata
 from .uv_copies import Inheritable, UvCopies
 
 
@@ -38,6 +41,10 @@ class CopyBuilder:
         is_path = "/" in python or path.exists()
         return interpreter_module.describe(path if is_path else self._uv.find_python(python))
 
+    def unpackable_reason(self, distribution: Distribution) -> str | None:
+        """Return why the files of an installed distribution cannot be copied; None if they can."""
+        return packed_files.unpackable_reason(distribution, self._source.interpreter)
+
     def build(self, plan: CopyPlan, report: Report) -> None:
         """Make the environment of a plan. Raises `CopyFailed`."""
         installed = dependency_graph.readable_distributions(self._source.distributions())
@@ -46,7 +53,7 @@ class CopyBuilder:
         self._uv.install(plan, installed, report)
         reach("COPY:installed")
         with as_disk_failed(""):
-            _tidy(plan)
+            _tidy(plan, installed)
         filesystem.begin_sync_all(plan.folder)  # the disk works while the modules are checked
         reach("COPY:tidied")
 
@@ -80,7 +87,7 @@ def _digest(distribution: Distribution) -> str:
     return record.content_digest(distribution.path, with_scripts=False)
 
 
-def _tidy(plan: CopyPlan) -> None:
+def _tidy(plan: CopyPlan, installed: Mapping[NormalizedName, Distribution]) -> None:
     """Remove what uv records of this run: dependencies stay dependencies."""
     dependencies = {package.id for package in plan.packages if not package.requested}
     repacked = {package.id for package in plan.packages if not package.from_index}
@@ -90,6 +97,7 @@ def _tidy(plan: CopyPlan) -> None:
             record.remove_requested(info)
         if name in repacked:
             record.remove_direct_url(info)
+            restore_metadata(installed[name], info)
 
 
 def _dist_infos(prefix: Path) -> list[Path]:

@@ -21,7 +21,7 @@ from pkgwidgets.backends.store import filesystem, forks, lock
 from pkgwidgets.backends.store.fail_points import reach
 from pkgwidgets.backends.store.journal_file import as_disk_failed
 from pkgwidgets.core.copies import BuiltCopy, CopyPlan, EnvironmentCopy, RunningProgram
-from pkgwidgets.core.environment import Interpreter
+from pkgwidgets.core.environment import Distribution, Interpreter
 from pkgwidgets.core.interfaces import Report
 
 from . import kernel_spec, marks
@@ -114,6 +114,10 @@ class FolderCopies:
             for mark in found
             if mark.state is State.COMPLETE and self.folder(mark.name).is_dir()
         )
+
+    def unpackable_reason(self, distribution: Distribution) -> str | None:
+        """Return why the files of an installed distribution cannot be copied; None if they can."""
+        return self._builder.unpackable_reason(distribution)
 
     def build(self, plan: CopyPlan, report: Report) -> None:
         """Make the environment of a plan, without offering it. Raises `CopyFailed`."""

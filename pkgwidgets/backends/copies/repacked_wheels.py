@@ -1,7 +1,9 @@
 """Pack an installed distribution into a wheel again, for a copy (PEP 427).
 
-For releases that the index no longer has. Scripts of entry points are left out, because the
-installer makes them again; of the other scripts the first line is made general.
+For releases that the index no longer has. Installers refuse a wheel for much that they accept of
+what is installed: a missing WHEEL, tags of another machine, unreadable requirements. So the wheel
+has the metadata that an installer needs, and no more. Once it is installed, the files here take
+their place.
 """
 
 from __future__ import annotations
@@ -12,77 +14,78 @@ import hashlib
 import io
 import re
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
-from pkgwidgets.backends.environment import record
+from pkgwidgets.backends.store import filesystem
+from pkgwidgets.backends.store.rewrite import rewrite
 from pkgwidgets.core.environment import Distribution, Interpreter
 
-_SHEBANG = re.compile(rb"^#!.*python.*", re.IGNORECASE)
-_ENTRY_POINTS = re.compile(r"^\s*([\w.-]+)\s*=", re.MULTILINE)
-_TAG = re.compile(r"^Tag:\s*(\S+)", re.MULTILINE)
+from .packed_files import ENTRY_POINTS, PackedFile, packed_files, scripts_of_entry_points, stem
+
+_PYTHON = re.compile(
+    rb"#!(/bin/sh\n'''exec' [^\n]*\n' '''(?=\n)|[^\n]*python[^\n]*)", re.IGNORECASE
+)
+"""The first line of a Python script, or the three with which a shell starts a long path."""
+_REPLACED = ("METADATA", "WHEEL", ENTRY_POINTS)
+"""Files of the dist-info folder for which a wheel may have other ones."""
 
 
 def repack(distribution: Distribution, interpreter: Interpreter, folder: Path) -> Path:
     """Write the wheel of an installed distribution; raise OSError or ValueError if it cannot be.
 
-    Edited files keep their edits. A file outside of the environment is an error.
+    Its RECORD has the hashes of the files here, also for the metadata that it replaces.
     """
-    info = distribution.path
-    tags = _TAG.findall((info / "WHEEL").read_text("utf-8"))
-    if not tags:
-        raise ValueError(f"{info.name} names no tag")
-    stem = info.name.removesuffix(".dist-info")
-    wheel = folder / f"{stem}-{_compressed(tags)}.whl"
+    wheel = folder / f"{stem(distribution)}-py3-none-any.whl"  # it is for this machine only
+    info = f"{stem(distribution)}.dist-info"
+    is_pure = distribution.path.parent == interpreter.scheme["purelib"]
+    instead = {f"{info}/METADATA": _metadata(distribution), f"{info}/WHEEL": _wheel(is_pure)}
+    if scripts_of_entry_points(distribution.path) is None:
+        instead[f"{info}/{ENTRY_POINTS}"] = b""
     rows = []
     with zipfile.ZipFile(wheel, "w", zipfile.ZIP_STORED) as archive:
-        for name, content in _members(info, stem, interpreter):
+        for file in packed_files(distribution, interpreter):
+            content = _content(file)
             digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=")
-            rows.append((name, f"sha256={digest.decode()}", str(len(content))))
+            rows.append((file.name, f"sha256={digest.decode()}", str(len(content))))
+            if file.name not in instead:
+                archive.writestr(file.name, content)
+        for name, content in instead.items():
             archive.writestr(name, content)
         text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerows([*rows, (f"{info.name}/RECORD", "", "")])
-        archive.writestr(f"{info.name}/RECORD", text.getvalue())
+        csv.writer(text, lineterminator="\n").writerows([*rows, (f"{info}/RECORD", "", "")])
+        archive.writestr(f"{info}/RECORD", text.getvalue())
     return wheel
 
 
-def _compressed(tags: list[str]) -> str:
-    """Return tags as they are in the name of a file: `py2.py3-none-any`."""
-    parts = zip(*(tag.split("-", 2) for tag in tags), strict=True)
-    return "-".join(".".join(dict.fromkeys(part)) for part in parts)
-
-
-def _members(info: Path, stem: str, interpreter: Interpreter) -> Iterator[tuple[str, bytes]]:
-    """Yield the paths in the wheel, and the contents, of all files but those of the installer."""
-    site = info.parent
-    made = _generated_scripts(info)
-    added = {f"{info.name}/{name}" for name in record.ADDED_FILES}
-    for row in record.entries(info):
-        if row.path in added or row.path.endswith(".pyc"):
+def restore_metadata(distribution: Distribution, built: Path) -> None:
+    """Give an installed wheel, whose dist-info folder is `built`, the metadata here."""
+    for name in _REPLACED:
+        own, new = distribution.path / name, built / name
+        if not new.exists():
             continue
-        file = Path(f"{site}/{row.path}")
-        content = file.read_bytes()
-        resolved = file.parent.resolve() / file.name
-        if resolved.is_relative_to(site.resolve()):
-            yield row.path, content
-        elif resolved.parent == interpreter.scheme["scripts"].resolve():
-            if file.name not in made:
-                general = _SHEBANG.sub(b"#!python", content, count=1)
-                yield f"{stem}.data/scripts/{file.name}", general
+        if own.is_file():
+            rewrite(new, own.read_bytes())
         else:
-            inside = resolved.relative_to(interpreter.scheme["data"].resolve())
-            yield f"{stem}.data/data/{inside.as_posix()}", content
+            filesystem.remove(new)
 
 
-def _generated_scripts(info: Path) -> frozenset[str]:
-    try:
-        text = (info / "entry_points.txt").read_text("utf-8")
-    except OSError:
-        return frozenset()
-    sections = re.split(r"^\[(.+)\]\s*$", text, flags=re.MULTILINE)
-    return frozenset(
-        name
-        for title, body in zip(sections[1::2], sections[2::2], strict=True)
-        if title in ("console_scripts", "gui_scripts")
-        for name in _ENTRY_POINTS.findall(body)
+def _content(file: PackedFile) -> bytes:
+    content = file.path.read_bytes()
+    if not file.is_script or _PYTHON.match(content) is None:
+        return content
+    return _PYTHON.sub(b"#!python", content, count=1)
+
+
+def _metadata(distribution: Distribution) -> bytes:
+    return _lines(
+        "Metadata-Version: 2.1", f"Name: {distribution.name}", f"Version: {distribution.version}"
     )
+
+
+def _wheel(is_pure: bool) -> bytes:
+    root = f"Root-Is-Purelib: {str(is_pure).lower()}"
+    return _lines("Wheel-Version: 1.0", root, "Tag: py3-none-any")
+
+
+def _lines(*lines: str) -> bytes:
+    return "".join(f"{line}\n" for line in lines).encode()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from packaging.utils import NormalizedName
+from packaging.utils import NormalizedName, canonicalize_name
 
 from pkgwidgets.backends.config import uv_config
 from pkgwidgets.backends.config.index_selection import SourceFactory
@@ -25,6 +26,7 @@ Inheritable = Callable[[], AbstractContextManager[tuple[int, ...]]]
 """Descriptors that uv inherits: it holds the lock of the copies while it runs."""
 _UV_SECONDS = 1800.0
 _MAX_OUTPUT_CHARACTERS = 2000
+_DAMAGED = re.compile(r"Failed to install: ([\w.]+)-\S+\.whl")
 
 
 class UvCopies:
@@ -74,8 +76,30 @@ class UvCopies:
             pin_file.write_text("\n".join(pins) + "\n", encoding="utf-8")
             argv = ["pip", "install", "--no-deps", "--only-binary", ":all:", "--quiet"]
             argv += [*uv_config.uv_options(self._sources())]
-            argv += ["--python", str(plan.folder / "bin" / "python"), "-r", str(pin_file)]
-            self._check(plan, self._run(argv, lambda: report(Event(stage=Stage.FETCHING))))
+            argv += ["--python", str(plan.folder / "bin" / "python")]
+            self._check(plan, self._install(plan, argv, pin_file, report))
+
+    def _install(
+        self, plan: CopyPlan, argv: list[str], pin_file: Path, report: Report
+    ) -> process.CompletedProcess:
+        """Install the pins; what is damaged in uv's cache is fetched, without the cache.
+
+        An edit of an installed file damages it: uv links the files of environments to its cache.
+        """
+
+        def run(*options: str) -> process.CompletedProcess:
+            return self._run([*argv, *options], lambda: report(Event(stage=Stage.FETCHING)))
+
+        pins = {package.id: package for package in plan.packages if package.from_index}
+        while (completed := run("-r", str(pin_file))).returncode != 0:
+            match = _DAMAGED.search(completed.stderr)
+            package = None if match is None else pins.pop(canonicalize_name(match[1]), None)
+            if package is None:
+                return completed
+            alone = run("--no-cache", f"{package.id}=={package.version}")
+            if alone.returncode != 0:
+                return completed
+        return completed
 
     def _run(self, argv: list[str], tick: Callable[[], None]) -> process.CompletedProcess:
         environment = uv_config.uv_environment(self._sources())

@@ -216,13 +216,12 @@ def content_digest(dist_info: Path, *, with_scripts: bool = True) -> str:
     """
     added = tuple(f"{dist_info.name}/{name}" for name in ADDED_FILES)
     rows = sorted(
-        (row.path, row.hash)
+        (row.path, row.hash or ("", ""))  # one file may have two rows, and one hash
         for row in entries(dist_info)
         if row.path not in added and (with_scripts or not row.path.startswith("../"))
     )
     text = "\n".join(
-        f"{path} {digest[1] if digest is not None else _content_hash(dist_info.parent / path)}"
-        for path, digest in rows
+        f"{path} {digest or _content_hash(dist_info.parent / path)}" for path, (_, digest) in rows
     )
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
