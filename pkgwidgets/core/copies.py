@@ -136,12 +136,13 @@ class RunningProgram:
     """A process that runs in a copy, such as a kernel; it may be another user's.
 
     `name` is that of its notebook, else that of its program. `connection_file` is "" for what is
-    no kernel.
+    no kernel. `started` is in UTC; None if it is unknown.
     """
 
     process: int
     name: str
     connection_file: str = ""
+    started: datetime | None = None
 
     def __str__(self) -> str:
         return f"{self.name} (process {self.process})"

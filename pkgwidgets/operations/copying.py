@@ -5,8 +5,9 @@ from __future__ import annotations
 import itertools
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from packaging.utils import NormalizedName
@@ -98,20 +99,30 @@ def list_copies(backend: Backend) -> tuple[EnvironmentCopy, ...]:
 
 
 def remove_copy(
-    backend: Backend, name: str, *, patience_seconds: float = _MOMENT_SECONDS
+    backend: Backend,
+    name: str,
+    *,
+    patience_seconds: float = _MOMENT_SECONDS,
+    may_end: Callable[[RunningProgram], bool] = lambda program: True,
 ) -> EnvironmentCopy:
     """Remove a copy and its kernel; return what it was.
 
-    Wait up to `patience_seconds` for programs that run in it and are about to end. Raises
-    `InvalidRequest` if there is none of this name, or if this is the environment itself. Raises
-    `CopyInUse` if a program runs in it, and `EnvironmentBusy` while its packages are changed.
+    Wait up to `patience_seconds` for programs that run in it and are about to end: those that
+    started a moment ago, and those that `may_end`. Raises `InvalidRequest` if there is none of
+    this name, or if this is the environment itself. Raises `CopyInUse` if a program runs in it,
+    and `EnvironmentBusy` while its packages are changed.
     """
     checked_copy_name(name)
     own = find_own_copy(backend)
     if own is not None and own.name == name:  # before the wait: it runs this
         reason = "it is the environment in use: remove it from another one"
         raise InvalidRequest("name of a copy", name, reason)
-    _wait_for_programs(backend, name, patience_seconds)
+    _wait_for_programs(
+        backend,
+        name,
+        patience_seconds,
+        lambda programs: all(_is_new(program) or may_end(program) for program in programs),
+    )
     copies = backend.copies
     with copies.locked(_HOLDER):
         copies.recover()
@@ -132,19 +143,34 @@ def running_in_copy(
     """
     checked_copy_name(name)
     found = _listed(backend, name)
-    return found, _wait_for_programs(backend, name, _MOMENT_SECONDS)
+    return found, _wait_for_programs(
+        backend, name, _MOMENT_SECONDS, lambda programs: any(map(_is_new, programs))
+    )
 
 
 def _wait_for_programs(
-    backend: Backend, name: str, patience_seconds: float
+    backend: Backend,
+    name: str,
+    patience_seconds: float,
+    is_open: Callable[[Sequence[RunningProgram]], bool],
 ) -> tuple[RunningProgram, ...]:
-    """Return what still runs in a copy after some seconds; no lock is held meanwhile."""
+    """Return what still runs in a copy once that is clear, or after some seconds.
+
+    `is_open` tells whether it may change soon. No lock is held meanwhile.
+    """
     deadline = time.monotonic() + patience_seconds
     programs = tuple(backend.copies.running_in(name))
-    while programs and time.monotonic() < deadline:
+    while programs and is_open(programs) and time.monotonic() < deadline:
         time.sleep(_POLL_SECONDS)
         programs = tuple(backend.copies.running_in(name))
     return programs
+
+
+def _is_new(program: RunningProgram) -> bool:
+    """Tell whether a program may run for a moment only."""
+    if program.started is None:
+        return True
+    return (datetime.now(UTC) - program.started).total_seconds() < _MOMENT_SECONDS
 
 
 def find_own_copy(backend: Backend) -> EnvironmentCopy | None:

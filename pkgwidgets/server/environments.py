@@ -95,6 +95,19 @@ class Environments:
 
         return await run_in_thread(describe)
 
+    def is_shutting_down(self, connection_file: str) -> bool:
+        """Tell whether this server has asked a kernel to end, by the name of its connection file.
+
+        May be called from any thread.
+        """
+        for kernel_id in self._kernel_manager.list_kernel_ids():
+            with suppress(KeyError):  # it has ended just now
+                manager = self._kernel_manager.get_kernel(kernel_id)
+                if Path(str(manager.connection_file)).name == Path(connection_file).name:
+                    # Another kind of manager may not say it.
+                    return bool(getattr(manager, "shutting_down", True))
+        return False
+
     async def running_kernels(self) -> list[RunningKernel]:
         """Return the kernels that this server runs and that may be Python, with their notebooks."""
         sessions = await ensure_async(self._session_manager.list_sessions())

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import subprocess
 import threading
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from server.client import Ask
 
+from pkgwidgets.backends.copies.folder_copies import FolderCopies
 from pkgwidgets.backends.copies.uv_copies import UvCopies
-from pkgwidgets.core.copies import CopyPlan
+from pkgwidgets.core.copies import CopyPlan, RunningProgram
 from pkgwidgets.core.errors import CopyFailed
 from pkgwidgets.core.interfaces import Report
 from pkgwidgets.server.handlers import copies
 
+YESTERDAY = datetime.now(UTC) - timedelta(days=1)
 AT_ONCE = {"Prefer": "respond-async"}
 
 
@@ -72,6 +77,36 @@ async def test_copy_names_what_runs_in_it_and_stays(
     removed = await ask("DELETE", "environments/spring")
     assert removed.json["environment"] == made.json["environment"]
     assert (await ask("GET", "environments/spring")).code == "invalid-request"
+
+
+@pytest.mark.parametrize("is_shut_down", [True, False])
+async def test_only_a_kernel_that_was_shut_down_is_waited_for(
+    ask: Ask, monkeypatch: pytest.MonkeyPatch, jp_serverapp: Any, is_shut_down: bool
+) -> None:
+    await ask("POST", "environments", {"name": "spring", "only": ["seedshelf"]})
+    file = "/x/kernel-k1.json"
+    kernel = RunningProgram(process=1, name="k1", connection_file=file, started=YESTERDAY)
+    looks = itertools.count()
+    monkeypatch.setattr(
+        FolderCopies, "running_in", lambda self, name: [kernel] if next(looks) < 3 else []
+    )
+    manager = SimpleNamespace(connection_file=file, shutting_down=is_shut_down)
+    kernels = jp_serverapp.kernel_manager
+    monkeypatch.setattr(kernels, "list_kernel_ids", lambda: ["ended", "k1"])
+    monkeypatch.setattr(kernels, "get_kernel", {"k1": manager}.__getitem__)
+    answer = await ask("DELETE", "environments/spring")
+    assert answer.status == (200 if is_shut_down else 409)
+    assert next(looks) == (5 if is_shut_down else 2)  # the last one is under the lock
+
+
+async def test_running_programs_are_listed_at_once(
+    ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await ask("POST", "environments", {"name": "spring", "only": ["seedshelf"]})
+    looks = [[RunningProgram(process=1, name="sow.py", started=YESTERDAY)]]
+    monkeypatch.setattr(FolderCopies, "running_in", lambda self, name: looks.pop())
+    used = (await ask("GET", "environments/spring")).json["running"]
+    assert [row["name"] for row in used] == ["sow.py"]
 
 
 @pytest.mark.parametrize(

@@ -62,6 +62,7 @@ def _program(number: int, command: tuple[str, ...]) -> RunningProgram:
         process=number,
         name=PurePath(notebook).name or _name(command, connection),
         connection_file=connection or "",
+        started=process_info.start_time(number),
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from jupyter_server.utils import url_path_join
 
-from pkgwidgets.core.copies import RunningProgram, checked_copy_name
+from pkgwidgets.core.copies import EnvironmentCopy, RunningProgram, checked_copy_name
 from pkgwidgets.core.errors import InvalidRequest
 from pkgwidgets.operations import copying
 from pkgwidgets.presentation import payloads
@@ -92,9 +92,18 @@ class CopyHandler(BaseHandler):
         self.fields()
         checked_copy_name(name)
         backend = await self.backend()
-        # The panel in the copy removes it when its own kernel has just been shut down.
-        remove = partial(copying.remove_copy, patience_seconds=self.shutdown_seconds)
-        removed = await run_in_thread(partial(remove, backend, name))
+        environments = self.context.environments
+
+        def remove() -> EnvironmentCopy:
+            # The panel in the copy removes it when its own kernel has just been shut down.
+            return copying.remove_copy(
+                backend,
+                name,
+                patience_seconds=self.shutdown_seconds,
+                may_end=lambda program: environments.is_shutting_down(program.connection_file),
+            )
+
+        removed = await run_in_thread(remove)
         await self.write_success(environment=payloads.environment_copy(removed))
 
 
