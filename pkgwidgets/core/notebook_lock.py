@@ -23,8 +23,10 @@ _LOCK = "lock"
 _VERSION = 1
 
 
-_Style = tuple[int | None, bool, tuple[str, str] | None]
-"""The indentation of JSON, whether it is ASCII only, and its separators."""
+_Style = tuple[bool, tuple[str, str] | None]
+"""Whether JSON is ASCII only, and its separators."""
+_INDENTATION = re.compile(r"\s*\{\r?\n([ \t]+)")
+"""The start of a notebook that has several lines."""
 _SCRIPT = re.compile(r"^# /// script$\s(?:^#(?:| .*)$\s)+?^# ///$", re.MULTILINE)
 """A block of inline metadata (PEP 723), as uv and juv find it."""
 
@@ -65,6 +67,8 @@ def _line(package: LockedPackage) -> str:
 
     One hash keeps the lock short. The others of the release are known on the index.
     """
+    if package.source is not None and package.source.editable:
+        return f"{requirement_text(package)}#egg={package.name}"  # else it has no name
     marker = f" ; {package.marker}" if package.marker else ""
     hashes = "".join(f" --hash=sha256:{digest}" for digest in hashes_of(package)[:1])
     return f"{requirement_text(package)}{marker}{hashes}"
@@ -109,18 +113,36 @@ def _code_cells(notebook: dict[str, Any]) -> Iterator[dict[str, Any]]:
 def _style(text: str, notebook: object) -> Callable[[object], str]:
     """Return what writes a notebook in the style of a text; else in that of nbformat."""
     end = text[len(text.rstrip()) :]
+    match = _INDENTATION.match(text)
+    line_end = "\r\n" if match is not None and "\r" in match[0] else "\n"
 
-    def dumper(style: _Style) -> Callable[[object], str]:
-        indent, ascii_only, separators = style
-        return lambda value: (
-            json.dumps(value, indent=indent, ensure_ascii=ascii_only, separators=separators) + end
-        )
+    def dumper(style: _Style, indent: str | None) -> Callable[[object], str]:
+        ascii_only, separators = style
 
-    styles: Iterator[_Style] = product((1, 2, 4, None), (False, True), (None, (",", ":")))
+        def dump(value: object) -> str:
+            written = json.dumps(
+                value, indent=indent, ensure_ascii=ascii_only, separators=separators
+            )
+            return written.replace("\n", line_end) + end  # a text in JSON has no line ends
+
+        return dump
+
+    indent = None if match is None else match[1]
+    styles: Iterator[_Style] = product((False, True), (None, (",", ":")))
     for style in styles:
-        if dumper(style)(notebook) == text:
-            return dumper(style)
-    return dumper((1, False, None))
+        dump = dumper(style, indent)
+        if dump(notebook) == text:
+            return dump
+    return dumper((not _is_encodable(notebook), None), indent or " ")
+
+
+def _is_encodable(notebook: object) -> bool:
+    """Tell whether a file can hold all characters; half of a surrogate pair must be escaped."""
+    try:
+        json.dumps(notebook, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _notebook(text: str | bytes, source: str) -> dict[str, Any]:

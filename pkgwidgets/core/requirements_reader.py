@@ -1,4 +1,4 @@
-"""Read a requirements file as a lock: exact versions only, and nothing beside them.
+"""Read a requirements file as a lock: exact versions and addresses, and nothing beside them.
 
 Source: https://pip.pypa.io/en/stable/reference/requirements-file-format/.
 """
@@ -24,6 +24,7 @@ _CONTINUED = re.compile(r"\\\r?\n")
 _HASH = re.compile(r"\s--hash(?:=|\s+)(\S+)")
 _SHA256 = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
 _EDITABLE = re.compile(r"(?:-e|--editable)[\s=]")
+_EGG = re.compile(r"[#&]egg=([A-Za-z0-9._-]+)")
 _PYTHON = re.compile(r"# .*\bof Python (\d+\.\d+\.\d+)")
 _PLAIN = re.compile(
     r"(?P<name>[A-Za-z0-9](?:[A-Za-z0-9._-]{0,98}[A-Za-z0-9])?)"
@@ -37,7 +38,8 @@ def read_requirements(text: str, source: str, markers: Mapping[str, str] | None 
     """Return the exact versions in a requirements file; `source` is what errors call it.
 
     With `markers`, the environment of an interpreter, lines for other environments are left out.
-    Editable and direct references are in `left_out`. Raises `LockUnreadable` for an option, a
+    A direct reference has no version, nor has an editable one whose address has its name, as
+    `#egg=pea`. Other editable ones are in `left_out`. Raises `LockUnreadable` for an option, a
     nested file, a version that is not exact, an invalid hash, and a name listed twice.
     """
     if "\0" in text or text.count("\n") > _MAX_LINES:
@@ -52,12 +54,11 @@ def read_requirements(text: str, source: str, markers: Mapping[str, str] | None 
         number += 1 + raw.count("\v")
         if not line:
             continue
-        if _EDITABLE.match(line):
-            left_out.append(f"line {reader.number} is editable")
-            continue
-        package = reader.package(line, markers)
+        package = (
+            _editable_package(line) if _EDITABLE.match(line) else reader.package(line, markers)
+        )
         if package is None:
-            left_out.append(f"line {reader.number} names an address")
+            left_out.append(f"line {reader.number} is editable")
         elif package.marker != _ELSEWHERE:
             if package.name in packages:
                 reader.fail(f"{package.name} is listed twice")
@@ -86,6 +87,14 @@ def _plain_package(line: str) -> LockedPackage | None:
     )
 
 
+def _editable_package(line: str) -> LockedPackage | None:
+    """Return the package of an editable line whose address has its name; else None."""
+    match = _EGG.search(line)
+    if match is None or not is_name(match[1]):
+        return None
+    return LockedPackage(name=canonicalize_name(match[1]))
+
+
 _ELSEWHERE = "\0"
 """The marker of a package that another environment needs."""
 
@@ -99,19 +108,17 @@ class _LineReader:
         """Raise `LockUnreadable` for this line."""
         raise LockUnreadable(self._source, f"line {self.number}: {reason}") from None
 
-    def package(self, line: str, markers: Mapping[str, str] | None) -> LockedPackage | None:
-        """Return the package of a line; None for one at an address."""
+    def package(self, line: str, markers: Mapping[str, str] | None) -> LockedPackage:
+        """Return the package of a line; one at an address has no version."""
         plain = _plain_package(line)
         if plain is not None:
             return plain
         hashes = tuple(self._digest(text) for text in _HASH.findall(line))
         requirement = self._requirement(_HASH.sub("", line).strip())
-        if requirement.url is not None:
-            return None
         marker = requirement.marker
         return LockedPackage(
             name=canonicalize_name(requirement.name),
-            version=self._version(requirement),
+            version=None if requirement.url is not None else self._version(requirement),
             marker=_ELSEWHERE if marker and markers and not self._applies(marker, markers) else "",
             hashes=hashes,
         )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from string import punctuation
+from urllib.parse import quote
 
 from .lock import Lock, LockedPackage, LockedSource
 
@@ -47,11 +49,17 @@ def requirement_text(package: LockedPackage) -> str:
     if package.source is None:
         return package.name if package.version is None else f"{package.name}=={package.version}"
     if package.source.editable:
-        return f"-e {package.source.url}"
+        return f"-e {_escaped(package.source.url)}"
     return f"{package.name} @ {_source_url(package.source)}"
 
 
 def _source_url(source: LockedSource) -> str:
     """Return the URL of a direct reference (PEP 440, PEP 610)."""
     url = f"{source.vcs}+{source.url}@{source.commit}" if source.kind == "vcs" else source.url
-    return f"{url}#subdirectory={source.subdirectory}" if source.subdirectory else url
+    subdirectory = f"#subdirectory={quote(source.subdirectory)}" if source.subdirectory else ""
+    return f"{_escaped(url)}{subdirectory}"
+
+
+def _escaped(url: str) -> str:
+    """Return a URL without spaces and line ends, which would end it in a requirement."""
+    return quote(url, safe=punctuation)

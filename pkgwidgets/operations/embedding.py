@@ -25,7 +25,7 @@ def notebook_lock(
 
 def embed(
     backend: Backend,
-    notebook: str | Path,
+    notebook: object,
     *,
     script: bool = False,
     open_notebooks: Collection[str] = (),
@@ -34,9 +34,12 @@ def embed(
     """Save the lock of what is installed into the metadata of a notebook; return what it lacks.
 
     With `script`, also as inline metadata (PEP 723). The file is replaced in one step. Raises
-    `InvalidRequest` if a kernel runs for a notebook of this name, `open_notebooks`. Raises
-    `LockUnreadable` if it is not a notebook, `DiskFailed` if it cannot be written.
+    `InvalidRequest` for what is no path, and if a kernel runs for a notebook of this name,
+    `open_notebooks`. Raises `LockUnreadable` if it is not a notebook, `DiskFailed` if it cannot be
+    written.
     """
+    if not isinstance(notebook, str | Path) or not str(notebook):
+        raise InvalidRequest("notebook", notebook, "give the path of a notebook")
     path = Path(notebook)
     if path.name in open_notebooks:
         raise InvalidRequest("notebook", str(notebook), _OPEN)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from fakes import Oracle
 from lock_files import installed_in, new_environment, run_uv
+from real_environments import install_directly
 
 from pkgwidgets import (
     Export,
@@ -272,6 +273,74 @@ def test_notebook_carries_its_packages(service: PackageService, story: Path) -> 
     assert str(service.values.drift(story)) == "1 of 11 packages differ from story.ipynb"
     service.apply(service.plan_restore(story))
     assert service.drift(story).empty
+
+
+STYLES = {
+    "Windows": lambda notebook: json.dumps(notebook, indent=1).replace("\n", "\r\n") + "\r\n",
+    "tabs": lambda notebook: json.dumps(notebook, indent="\t") + "\n",
+    "no line ends": json.dumps,
+    "half a pair": lambda notebook: json.dumps({**notebook, "x": "\ud800"}, indent=1) + " ",
+    "no spaces": lambda notebook: json.dumps(notebook, indent=3, separators=(",", ":")),
+}
+
+
+@pytest.mark.parametrize("write", STYLES.values(), ids=STYLES)
+@pytest.mark.parametrize("minor", [2, 5])
+def test_style_of_a_notebook_stays(
+    service: PackageService, story: Path, write: Callable[[object], str], minor: int
+) -> None:
+    before = write({**json.loads(story.read_text("utf-8")), "nbformat_minor": minor}).encode()
+    story.write_bytes(before)
+    service.embed(story)
+    first = json.loads(story.read_bytes())
+    service.embed(story)
+    saved = json.loads(story.read_bytes())
+    assert saved["metadata"]["pkgwidgets"].keys() == {"lock"}
+    assert len(saved["cells"]) == len(first["cells"])
+    assert service.drift(story).empty
+    del saved["metadata"]["pkgwidgets"]
+    assert write({key: value for key, value in saved.items() if key != "x"}).encode() == before
+
+
+def test_character_that_no_file_has_stays_escaped(service: PackageService, story: Path) -> None:
+    story.write_text('{"cells": [], "metadata":{"a": "\\ud800"}}', "utf-8")
+    assert service.embed(story) == ()
+    assert json.loads(story.read_bytes())["metadata"]["a"] == "\ud800"
+
+
+ADDRESSES = {
+    "kale": {"url": "file:///home/me/my kale", "dir_info": {"editable": True}},
+    "leek": {"url": "https://x.example/leek-1.0-py3-none-any.whl", "archive_info": {}},
+    "rake": {
+        "url": "https://x.example/tools.git",
+        "vcs_info": {"vcs": "git", "commit_id": "c" * 40},
+        "subdirectory": "rakes and hoes",
+    },
+}
+
+
+def test_packages_that_are_not_of_an_index_do_not_differ(
+    service: PackageService, garden: Demo, story: Path
+) -> None:
+    """A notebook that was saved here has the same packages, whatever their addresses are."""
+    for name, facts in ADDRESSES.items():
+        install_directly(garden, BuiltWheel(name=name, version="1.0", files={f"{name}.py": ""}))
+        dist_info = garden.site_packages / f"{name}-1.0.dist-info"
+        (dist_info / "direct_url.json").write_text(json.dumps(facts), "utf-8")
+    service.embed(story)
+    assert service.drift(story).empty
+    assert not service.plan_restore(story, exact=True)
+    other = PackageService(service.copy_environment("there").python, index_url=garden.index_url)
+    assert other.drift(story)["difference"].to_dict() == dict.fromkeys(ADDRESSES, "not installed")
+    assert [note.partition(":")[0] for note in other.plan_restore(story).notes] == [
+        f"{name} cannot be had here" for name in ADDRESSES
+    ]
+
+
+@pytest.mark.parametrize("notebook", [None, 3, ""])
+def test_what_is_no_path_is_no_notebook(service: PackageService, notebook: object) -> None:
+    with pytest.raises(InvalidRequest, match=r"[Gg]ive the path of a notebook"):
+        service.embed(notebook)  # type: ignore[arg-type]
 
 
 def test_other_tools_install_the_lines_of_a_notebook(

@@ -150,12 +150,13 @@ def test_requirements_keep_hashes_and_name_what_they_pass_over() -> None:
         "# of Python 3.12.4\n"
         f"Pea_Pod==1.0 \\\n    --hash=sha256:{DIGEST} \\\n    --hash=sha256:{'CD' * 32}\n"
         "-e /src/bean\n"
+        "-e file:///src/chard#egg=Chard  # a comment\n"
         "leek @ https://files.example/leek-1-py3-none-any.whl  # a comment\n"
     )
     lock = read_requirements(text, "it")
-    (package,) = lock.packages
-    assert (package.name, package.hashes) == ("pea-pod", (DIGEST, "cd" * 32))
-    assert lock.left_out == ("line 5 is editable", "line 6 names an address")
+    assert [str(package) for package in lock.packages] == ["chard", "leek", "pea-pod 1.0"]
+    assert lock.packages[2].hashes == (DIGEST, "cd" * 32)
+    assert lock.left_out == ("line 5 is editable",)
     assert lock.python == "3.12.4"
 
 
