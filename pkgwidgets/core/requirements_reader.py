@@ -24,12 +24,13 @@ _CONTINUED = re.compile(r"\\\r?\n")
 _HASH = re.compile(r"\s--hash(?:=|\s+)(\S+)")
 _SHA256 = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
 _EDITABLE = re.compile(r"(?:-e|--editable)[\s=]")
+_DIGEST = re.compile(r"sha256:([0-9a-f]{64})")
 _EGG = re.compile(r"[#&]egg=([A-Za-z0-9._-]+)")
 _PYTHON = re.compile(r"# .*\bof Python (\d+\.\d+\.\d+)")
 _PLAIN = re.compile(
     r"(?P<name>[A-Za-z0-9](?:[A-Za-z0-9._-]{0,98}[A-Za-z0-9])?)"
     r"==(?P<version>[A-Za-z0-9][A-Za-z0-9.!+_-]*)"
-    r"(?P<hashes>(?: --hash=sha256:[0-9a-fA-F]{64})*)"
+    r"(?P<hashes>(?: +--hash=sha256:[0-9a-fA-F]{64})*)"
 )
 """A line as locks mostly have it: it is read in a tenth of the time."""
 
@@ -46,10 +47,12 @@ def read_requirements(text: str, source: str, markers: Mapping[str, str] | None 
         raise LockUnreadable(source, "it is not a requirements file")
     packages: dict[NormalizedName, LockedPackage] = {}
     left_out = []
-    joined = _CONTINUED.sub(lambda match: " \v", text)  # \v keeps the count of lines
+    joined = _CONTINUED.sub(" \v", text)  # \v keeps the count of lines
     number = 1
     for raw in joined.split("\n"):
-        line = _COMMENT.sub("", raw.replace("\v", "")).strip()
+        line = raw.replace("\v", "").strip()
+        if "#" in line:
+            line = _COMMENT.sub("", line).strip()
         reader = _LineReader(source, number)
         number += 1 + raw.count("\v")
         if not line:
@@ -83,7 +86,7 @@ def _plain_package(line: str) -> LockedPackage | None:
     return LockedPackage(
         name=canonicalize_name(match["name"]),
         version=version,
-        hashes=tuple(text.lower() for text in match["hashes"].split(" --hash=sha256:")[1:]),
+        hashes=tuple(_DIGEST.findall(match["hashes"].lower())),
     )
 
 

@@ -196,6 +196,14 @@ def test_usual_line_is_read_like_any_other(line: str, monkeypatch: pytest.Monkey
     assert quick == read_or_refuse(line)
 
 
+def test_line_with_several_hashes_is_read_as_a_usual_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such lines are the whole of an exported lock, so each must be read quickly."""
+    monkeypatch.setattr(requirements_reader, "Requirement", None)
+    text = f"pea==1.0 \\\n    --hash=sha256:{DIGEST} \\\n    --hash=sha256:{'CD' * 32}\n"
+    (package,) = read_requirements(text, "it").packages
+    assert package.hashes == (DIGEST, "cd" * 32)
+
+
 def read_or_refuse(line: str) -> object:
     """Return the lock of a line, or the text of its error."""
     try:
