@@ -14,6 +14,8 @@ from pkgwidgets.core.advisory_sources import AdvisoryAnswer, AdvisoryResult, Adv
 from pkgwidgets.core.interfaces import Report
 from pkgwidgets.core.text import format_age
 
+from .sources_at_once import ask_at_once
+
 _OLD = timedelta(days=30)
 
 
@@ -44,7 +46,7 @@ def ask_sources(
     report: Report,
 ) -> dict[NormalizedName, KnownAdvisories]:
     """Return what all sources say of each project."""
-    answers = [(source, source.advisories_of(projects, report)) for source in sources]
+    answers = [*zip(sources, ask_at_once(sources, projects, report), strict=True)]
     return {
         name: _join([(source, given.get(name)) for source, given in answers], now)
         for name in projects
