@@ -124,6 +124,8 @@ class Advisory:
     severity: str = ""
     links: tuple[str, ...] = ()
     is_withdrawn: bool = False
+    withdrawn_later: datetime | None = None
+    """The UTC time from which this record is withdrawn, if it still counts; else None."""
     modified: datetime | None = None
     affected: tuple[AffectedProject, ...] = ()
     is_readable: bool = True

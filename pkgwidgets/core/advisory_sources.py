@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -35,6 +35,12 @@ class AdvisoryAnswer:
     as_of: datetime
     stale_reason: str = ""
     fresh_until: datetime | None = None
+
+
+def first_withdrawal(advisories: Iterable[Advisory], until: datetime) -> datetime:
+    """Return when the first of these records is withdrawn, if that is before `until`; else that."""
+    times = (found.withdrawn_later for found in advisories)
+    return min([until, *(time for time in times if time is not None)])
 
 
 AdvisoryResult = AdvisoryAnswer | PkgwidgetsError

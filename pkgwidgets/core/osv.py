@@ -25,6 +25,7 @@ _RANGE_TYPES = ("ECOSYSTEM", "SEMVER")
 """Ranges of versions."""
 _COMMITS = "GIT"
 """Ranges of commits, which say nothing about a release."""
+_LEAP_SECOND = re.compile(r"(?<=T[0-9]{2}:[0-9]{2}):60")
 _SEVERITY_NAMES = {"moderate": "medium"}
 _SEVERITIES = ("low", "medium", "high", "critical")
 
@@ -39,10 +40,14 @@ def is_advisory_id(text: object) -> bool:
 
 
 def read_record(record: object) -> Advisory:
-    """Return the advisory of a decoded JSON record; or raise `InvalidRecord`.
+    """Return the advisory of a decoded JSON record, as it counts now; or raise `InvalidRecord`.
 
     Parts for other ecosystems are left out. What cannot be read makes versions unknown, not safe:
     a part that does not say of which package it is makes the whole record invalid.
+
+    `withdrawn` is the time from which the record counts as withdrawn, not a mark: one from the
+    future still counts until then. A time that cannot be read withdraws nothing.
+    Source: https://ossf.github.io/osv-schema/#withdrawn-field.
     """
     if not isinstance(record, Mapping) or not is_advisory_id(record.get("id")):
         raise InvalidRecord("it has no valid id")
@@ -51,14 +56,15 @@ def read_record(record: object) -> Advisory:
         raise InvalidRecord("its list of affected packages cannot be read")
     affected = affected or []
     withdrawn = read_time(record.get("withdrawn"))
+    is_withdrawn = withdrawn is not None and withdrawn <= datetime.now(UTC)
     return Advisory(
         id=record["id"],
         aliases=frozenset(filter(is_advisory_id, _items(record.get("aliases")))),
         summary=_text(record.get("summary")) or _text(record.get("details")),
         severity=_severity(record, affected),
         links=tuple(_links(record)),
-        # One that is to be withdrawn later still counts.
-        is_withdrawn=withdrawn is not None and withdrawn <= datetime.now(UTC),
+        is_withdrawn=is_withdrawn,
+        withdrawn_later=None if is_withdrawn else withdrawn,
         modified=read_time(record.get("modified")),
         affected=tuple(_affected(affected)),
     )
@@ -132,11 +138,14 @@ def read_version(text: object) -> Version | None:
 
 
 def read_time(text: object) -> datetime | None:
-    """Return a time in UTC (RFC 3339); None if it is invalid."""
+    """Return a time in UTC (RFC 3339); None if it is invalid.
+
+    RFC 3339 also allows small letters and leap seconds, which count as the second before.
+    """
     if not isinstance(text, str):
         return None
     try:
-        time = datetime.fromisoformat(text)
+        time = datetime.fromisoformat(_LEAP_SECOND.sub(":59", text.upper()))
         return time.replace(tzinfo=time.tzinfo or UTC).astimezone(UTC)
     except (ValueError, OverflowError):  # the first day of the year 1 in another zone
         return None

@@ -23,6 +23,7 @@ from pkgwidgets.backends.environment import stat_keys
 from pkgwidgets.backends.index import kept_file
 from pkgwidgets.backends.user_cache import cache_folder
 from pkgwidgets.connect import connect
+from pkgwidgets.core import osv
 from pkgwidgets.core.advisories import Effect
 from pkgwidgets.core.audit import Audit
 from pkgwidgets.core.interfaces import Backend
@@ -213,6 +214,29 @@ def test_data_that_becomes_old_ends_a_kept_audit(
     assert is_kept(garden)
     monkeypatch.setattr(_Later, "shift", timedelta(minutes=61))
     assert not is_kept(garden)
+
+
+@pytest.mark.parametrize("kind", ["folder", "service"])
+def test_withdrawal_in_the_future_ends_a_kept_audit(
+    garden: Demo, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest, kind: str
+) -> None:
+    """The record counts until that moment, for which nothing else is asked or changed."""
+    file = min((garden.folder / "advisories").glob("*.json"))
+    moment = datetime.now(UTC) + timedelta(minutes=5)
+    file.write_text(json.dumps({**json.loads(file.read_text()), "withdrawn": moment.isoformat()}))
+    if kind == "service":
+        request.getfixturevalue("server")
+    backend = connected(garden)
+    sources = backend.advisories().sources()
+    before = audits.audit(backend, sources)
+    for module in (kept_audit, record_files, osv):
+        monkeypatch.setattr(module, "datetime", _Later)
+    monkeypatch.setattr(_Later, "shift", timedelta(minutes=4))
+    assert is_kept(garden)
+    monkeypatch.setattr(_Later, "shift", timedelta(minutes=6))
+    assert not is_kept(garden)
+    after = audits.audit(replace(backend, kept_audit=NoKeptAudit()), sources)
+    assert len(after.findings) == len(before.findings) - 1
 
 
 def test_audit_with_a_doubt_is_not_kept(garden: Demo) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +141,10 @@ def test_unreadable_record_is_unknown_never_safe(raw: dict[str, Any]) -> None:
         ("2024-01-01T00:00:00Z", Effect.NOT_AFFECTED),
         ("2024-01-01T00:00:00.123456789+02:00", Effect.NOT_AFFECTED),
         ("2999-01-01T00:00:00Z", Effect.AFFECTED),  # not withdrawn yet
+        ("2016-12-31T23:59:60Z", Effect.NOT_AFFECTED),  # a leap second
+        ("2024-01-01t00:00:00z", Effect.NOT_AFFECTED),
+        ("1969-12-31T23:59:59Z", Effect.NOT_AFFECTED),
+        ("0001-01-01T00:00:00+23:59", Effect.AFFECTED),  # before the first time that Python has
         *[(value, Effect.AFFECTED) for value in (None, "", "no", "2024-99-01")],
         (True, Effect.AFFECTED),
         ({}, Effect.AFFECTED),
@@ -150,6 +155,15 @@ def test_record_that_is_withdrawn_at_a_time_affects_nothing(
 ) -> None:
     advisory = osv.read_record(record(*FROM_1_TO_2, withdrawn=withdrawn))
     assert effect(advisory, "1.5") is expected
+
+
+def test_record_that_is_withdrawn_later_says_when() -> None:
+    times = {
+        "2999-01-01T02:00:00+02:00": datetime(2999, 1, 1, tzinfo=UTC),
+        **dict.fromkeys(("2024-01-01T00:00:00Z", "no", "")),
+    }
+    read = {text: osv.read_record(record(*FROM_1_TO_2, withdrawn=text)) for text in times}
+    assert {text: found.withdrawn_later for text, found in read.items()} == times
 
 
 @pytest.mark.parametrize(

@@ -103,6 +103,7 @@ def _read_entries(
             summary=found.summary,
             links=found.links,
             is_withdrawn=found.is_withdrawn,
+            withdrawn_later=found.withdrawn_later,
             affected=(project,),
         )
         yield advisory if version is None else advisory.named_for(name, version)

@@ -23,7 +23,7 @@ from pkgwidgets.backends.http.response import RequestFailed, Response
 from pkgwidgets.backends.http.status import status_reason
 from pkgwidgets.core import osv
 from pkgwidgets.core.advisories import Advisory
-from pkgwidgets.core.advisory_sources import AdvisoryAnswer, AdvisoryResult
+from pkgwidgets.core.advisory_sources import AdvisoryAnswer, AdvisoryResult, first_withdrawal
 from pkgwidgets.core.errors import AdvisoriesUnavailable
 from pkgwidgets.core.events import Event, Stage
 from pkgwidgets.core.interfaces import Report, no_report
@@ -227,7 +227,7 @@ def _answer(
     if version is not None:  # without one, the service names the records of all versions
         advisories = tuple(found.named_for(name, version) for found in advisories)
     as_of = datetime.fromtimestamp(cached.asked, UTC)
-    until = as_of + timedelta(seconds=fresh_seconds)
+    until = first_withdrawal(advisories, as_of + timedelta(seconds=fresh_seconds))
     return AdvisoryAnswer(advisories=advisories, as_of=as_of, fresh_until=until)
 
 

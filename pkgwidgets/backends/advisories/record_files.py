@@ -15,7 +15,7 @@ from packaging.version import Version
 from pkgwidgets.backends.store.file_times import SETTLED_NS
 from pkgwidgets.core import osv
 from pkgwidgets.core.advisories import Advisory, Effect
-from pkgwidgets.core.advisory_sources import AdvisoryAnswer, AdvisoryResult
+from pkgwidgets.core.advisory_sources import AdvisoryAnswer, AdvisoryResult, first_withdrawal
 from pkgwidgets.core.errors import AdvisoriesUnavailable
 from pkgwidgets.core.interfaces import Report, no_report
 from pkgwidgets.core.text import count_noun
@@ -25,8 +25,8 @@ _MAX_BYTES = 2 << 30
 _MAX_RECORDS = 500_000
 _UNTIL_FILES_CHANGE = datetime.max.replace(tzinfo=UTC)
 
-_Index = tuple[dict[NormalizedName, list[Advisory]], datetime, str]
-"""The advisories, the time of the newest one, and why some may be missing."""
+_Index = tuple[dict[NormalizedName, list[Advisory]], datetime, str, datetime]
+"""The advisories, the time of the newest one, why some may be missing, and until when it holds."""
 
 
 class RecordFiles:
@@ -58,7 +58,7 @@ class RecordFiles:
     ) -> Mapping[NormalizedName, AdvisoryResult]:
         """Answer from the files, which are read again if they changed; see `AdvisorySource`."""
         try:
-            index, as_of, doubt = self._index()
+            index, as_of, doubt, until = self._index()
         # zipfile raises the last two for encrypted members and unknown compressions.
         except (OSError, zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
             reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
@@ -73,16 +73,17 @@ class RecordFiles:
                 ),
                 as_of=as_of,
                 stale_reason=doubt,
-                fresh_until=_UNTIL_FILES_CHANGE,
+                fresh_until=until,
             )
             for name, version in projects.items()
         }
 
     def _index(self) -> _Index:
         key = self._key()
-        if self._cached is None or self._cached[0] != key:
-            self._cached = key, self._read()
-        return self._cached[1]
+        cached = self._cached
+        if cached is None or cached[0] != key or cached[1][-1] <= datetime.now(UTC):
+            cached = self._cached = key, self._read()
+        return cached[1]
 
     def _key(self) -> list[tuple[str, int, int, int, int]]:
         paths = sorted(self._path.rglob("*.json")) if self._path.is_dir() else [self._path]
@@ -101,7 +102,8 @@ class RecordFiles:
         changed = datetime.fromtimestamp(self._path.stat().st_mtime, UTC)
         as_of = max(times, default=min(changed, now))
         files = count_noun(unreadable, "file")
-        return index, as_of, f"{files} of {self.address} cannot be read" if unreadable else ""
+        doubt = f"{files} of {self.address} cannot be read" if unreadable else ""
+        return index, as_of, doubt, first_withdrawal(records, _UNTIL_FILES_CHANGE)
 
 
 def _records(path: Path) -> tuple[list[Advisory], int]:
