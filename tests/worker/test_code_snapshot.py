@@ -145,6 +145,15 @@ def test_no_copy_is_made_while_the_files_are_unchanged(process: Process, site: P
     assert list(site.glob("pkgwidgets-code-*")) == []
 
 
+def test_import_of_a_folder_looks_at_no_other_folder(process: Process, site: Path) -> None:
+    (site / "pkgwidgets" / "backends" / "index" / "simple.py").write_text(_LATER)
+    late = "import pkgwidgets.backends.{0} as it; print(it.__file__, flush=True)"
+    folder = site / "pkgwidgets" / "backends" / "advisories"
+    assert process.execute(late.format("advisories")) == str(folder / "__init__.py")
+    assert process.execute(late.format("advisories.late_source")) == str(folder / "late_source.py")
+    assert not process.execute(late.format("index.kept_file")).startswith(str(folder.parent))
+
+
 def test_reloaded_module_is_the_installed_one(process: Process, site: Path) -> None:
     replace_files(site)
     again = "import importlib, pkgwidgets.core.text as words; importlib.reload(words)"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 
 from packaging.utils import NormalizedName
@@ -13,22 +12,27 @@ from pkgwidgets.core.advisory_sources import AdvisoryResult, AdvisorySource
 from pkgwidgets.core.interfaces import Report, no_report
 
 
-@dataclass(frozen=True, kw_only=True)
 class LateSource:
     """What is known of a source before it is made, and how it is made."""
 
-    address: str
-    knows_projects: bool
-    known_state: str
-    make: Callable[[], AdvisorySource]
+    def __init__(
+        self,
+        *,
+        address: str,
+        knows_projects: bool,
+        known_state: str,
+        make: Callable[[], AdvisorySource],
+    ) -> None:
+        self.address, self.knows_projects = address, knows_projects
+        self._known_state, self._make = known_state, make
 
     @cached_property
     def _source(self) -> AdvisorySource:
-        return self.make()
+        return self._make()
 
     def state(self) -> str:
         """Return the state, which the address decides alone."""
-        return self.known_state
+        return self._known_state
 
     def advisories_of(
         self, projects: Mapping[NormalizedName, Version | None], report: Report = no_report

@@ -58,6 +58,10 @@ class CodeSnapshot:
         modules = (name for name in names if name.suffix == ".py" and name.stem != "__init__")
         return sorted(name.as_posix() for name in modules)
 
+    def is_folder(self, parts: Sequence[str]) -> bool:
+        """Tell whether a place in the package is a folder of modules."""
+        return Path(*parts, "__init__.py") in self._files
+
     def package(self, folder: str = "") -> Path:
         """Return the folder of the installed package, or of a copy if its files have changed.
 
@@ -105,9 +109,10 @@ class _Finder:
         """Search in the copy if there is one; a reload gets the installed module."""
         if not name.startswith(f"{_PACKAGE_NAME}.") or not _is_current_package():
             return None
-        folders = name.split(".")[1:-1]
+        *folders, last = name.split(".")[1:]
         # A module reads files in its folder and below: what else has changed does not matter.
-        package = current().package("/".join(folders)) if target is None else _INSTALLED
+        own = "/".join([*folders, last] if current().is_folder([*folders, last]) else folders)
+        package = current().package(own) if target is None else _INSTALLED
         if target is None and package == _INSTALLED:
             return None
         return PathFinder.find_spec(name, [str(package.joinpath(*folders))])
