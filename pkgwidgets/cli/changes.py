@@ -259,7 +259,7 @@ def _transaction_json(transaction: Transaction, request: Request) -> dict[str, A
 
 def _apply(backend: Backend, plan: Plan, request: Request, console: Console) -> int:
     try:
-        with console.reporting() as report, _acknowledge_interrupt():
+        with console.reporting(of_change=True) as report, _acknowledge_interrupt():
             transaction = operations.apply_and_follow(backend, plan, report)
     except TooLate as error:
         # The interrupt came after the commit: the change was made, so this is no failure.

@@ -8,6 +8,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -95,16 +96,37 @@ class Console:
             self.show_message(f"Cannot write all of the output: {error.strerror}.")
 
     @contextmanager
-    def reporting(self) -> Iterator[Report]:
-        """Yield a report that shows the latest event in one line; nothing without a terminal."""
+    def reporting(self, *, of_change: bool = False) -> Iterator[Report]:
+        """Yield a report that shows the latest event in one line; nothing without a terminal.
+
+        Each stage is a line, written once, on a terminal that cannot overwrite. So it is for a
+        change whose answer goes elsewhere, as in `… | tee log`.
+        """
         if not sys.stderr.isatty():
             yield no_report
+            return
+        is_split = of_change and not self.json and not sys.stdout.isatty()
+        if is_split or os.environ.get("TERM") == "dumb":
+            yield self._stages()
             return
         line = _StatusLine(sys.stderr)
         try:
             yield line.show_event
         finally:
             line.clear()
+
+    def _stages(self) -> Report:
+        """Return a report that writes a line when a stage begins."""
+        begun = {Stage.DONE}  # the answer says that it is done
+
+        def write_stage(event: Event) -> None:
+            if event.stage not in begun:
+                begun.add(event.stage)
+                counted = event.stage is Stage.ASKING and event.total
+                shown = replace(event, total=None) if counted else event
+                self.show_message(describe(shown).partition("\n")[0])
+
+        return write_stage
 
 
 class _StatusLine:
@@ -119,12 +141,19 @@ class _StatusLine:
         """Show an event in place of the previous one, with the time so far."""
         if event.stage is not Stage.DONE:
             # The last column stays free: a terminal may wrap when it is filled.
-            width = shutil.get_terminal_size().columns - 1
+            width = self._columns() - 1
             self._put(
                 escape_hidden(describe(event, monotonic() - self._started).partition("\n")[0])[
                     :width
                 ]
             )
+
+    def _columns(self) -> int:
+        """Return the width of this stream's terminal: in a wider line each text would stay."""
+        columns = 0
+        with suppress(OSError, ValueError):
+            columns = os.get_terminal_size(self._stream.fileno()).columns
+        return columns or shutil.get_terminal_size().columns  # that of standard output, or a guess
 
     def clear(self) -> None:
         """Leave the line empty."""

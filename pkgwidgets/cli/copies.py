@@ -29,7 +29,7 @@ def copy(backend: Backend, request: Request, console: Console) -> int:
         console.write_json(lambda: {"copy_plan": payloads.copy_plan(plan), "environment": None})
         console.show("Nothing was made.")
         return NOTHING
-    with console.reporting() as report:
+    with console.reporting(of_change=True) as report:
         made = copying.copy_environment(backend, plan, report=report)
     console.write_json(
         lambda: {

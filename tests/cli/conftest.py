@@ -7,10 +7,12 @@ import os
 import pty
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import IO, Any
 
 import pytest
 from held_transactions import PATIENCE
@@ -54,16 +56,25 @@ def argv(garden: Demo, words: tuple[str, ...], python: Path | str) -> list[str]:
 
 
 class Terminal:
-    """A process at a pseudo-terminal."""
+    """A process at a pseudo-terminal; its standard output may go into a file, as with `| tee`."""
 
-    def __init__(self, command: list[str], folder: Path, **variables: str) -> None:
+    def __init__(
+        self,
+        command: list[str],
+        folder: Path,
+        *,
+        output: IO[bytes] | None = None,
+        columns: int = 0,
+        **variables: str,
+    ) -> None:
         self._controller, terminal_end = pty.openpty()
+        termios.tcsetwinsize(terminal_end, (0, columns))
         self.process = subprocess.Popen(
             [sys.executable, "-c", _RUN_AT_TERMINAL, *command[1:]],
             cwd=folder,
             env={**os.environ, "TERM": "xterm", "COLUMNS": "120", **variables},
             stdin=terminal_end,
-            stdout=terminal_end,
+            stdout=output or terminal_end,
             stderr=terminal_end,
             start_new_session=True,
         )
@@ -109,8 +120,8 @@ def at_terminal(garden: Demo, tmp_path: Path) -> Iterator[Callable[..., Terminal
     """Start a verb on the garden at a terminal."""
     opened = []
 
-    def start(*words: str, **variables: str) -> Terminal:
-        opened.append(Terminal(argv(garden, words, garden.python), tmp_path, **variables))
+    def start(*words: str, **options: Any) -> Terminal:
+        opened.append(Terminal(argv(garden, words, garden.python), tmp_path, **options))
         return opened[-1]
 
     yield start

@@ -94,6 +94,60 @@ def test_progress_is_shown_and_cleared(at_terminal: Start) -> None:
     assert re.match(r"[^\r]*\r {9,}\rDone\. ", after)
 
 
+STAGES = [
+    "fetching seedshelf 1.4.2, 2.4 kB",
+    "checking the new versions",
+    "saving the old files",
+    "installing seedshelf 1.4.2",
+    "verifying",
+]
+
+
+def test_each_stage_is_shown_once_if_the_answer_goes_elsewhere(
+    at_terminal: Start, tmp_path: Path
+) -> None:
+    with (tmp_path / "log").open("w+b") as log:
+        terminal = at_terminal("upgrade", "seedshelf", "--yes", output=log)
+        assert terminal.end() == 0
+        log.seek(0)
+        assert "Done. seedshelf 1.4.1 → 1.4.2." in log.read().decode()
+    # While it is planned, one line is overwritten, and cleared.
+    assert [line.rpartition("\r")[2] for line in terminal.shown.split("\r\n")] == [*STAGES, ""]
+
+
+def test_each_stage_is_shown_once_where_nothing_can_be_overwritten(at_terminal: Start) -> None:
+    terminal = at_terminal("upgrade", "seedshelf", "--yes", TERM="dumb")
+    assert terminal.end() == 0
+    lines = terminal.shown.split("\r\n")
+    assert "\r" not in "".join(lines)
+    start = lines.index(STAGES[0])
+    assert lines[start : start + len(STAGES)] == STAGES
+    assert lines.count("checking for updates") == 1
+
+
+def test_progress_in_json_output_is_one_line_that_is_cleared(
+    at_terminal: Start, tmp_path: Path
+) -> None:
+    with (tmp_path / "log").open("w+b") as log:
+        terminal = at_terminal("upgrade", "seedshelf", "--yes", "--json", output=log)
+        assert terminal.end() == 0
+        log.seek(0)
+        assert json.loads(log.read())["transaction"]["changes"]
+    assert "verifying" in terminal.shown
+    assert "\n" not in terminal.shown
+    assert terminal.shown.endswith(" \r")
+
+
+def test_progress_fits_the_terminal_that_shows_it(at_terminal: Start, tmp_path: Path) -> None:
+    """A wider line would wrap, and each event would leave a line."""
+    with (tmp_path / "log").open("wb") as log:
+        terminal = at_terminal("updates", "--refresh", columns=12, output=log, COLUMNS="120")
+        assert terminal.end() == 0
+    shown = {text.rstrip() for text in terminal.shown.split("\r")}
+    assert "checking fo" in shown
+    assert max(map(len, shown)) == 11
+
+
 def test_table_is_drawn_with_rich_if_installed(at_terminal: Start, tmp_path: Path) -> None:
     drawn = at_terminal("packages")
     assert drawn.end() == 0
