@@ -7,10 +7,13 @@ import inspect
 import re
 from pathlib import Path
 
+import platformdirs
 import pytest
 from PIL import Image
 
 from pkgwidgets import PackagePanel, PackageService, compare_versions, demo
+from pkgwidgets.backends.environment.installed_environment import DATA_FOLDER
+from pkgwidgets.core.policy import POLICY_FILE
 from pkgwidgets.notebook.values import ServiceValues
 
 ROOT = Path(__file__).parent.parent
@@ -46,6 +49,33 @@ def test_readme_opens_with_light_and_dark_moving_pictures() -> None:
         with Image.open(ROOT / name) as picture:
             assert getattr(picture, "n_frames", 1) == 5
     assert "tests/browser/test_story.py" in README
+
+
+def test_reference_names_every_place_of_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those in the home folder are the calls of platformdirs, which have no other form."""
+    for name in ("CACHE", "CONFIG", "DATA"):
+        monkeypatch.delenv(f"XDG_{name}_HOME", raising=False)
+    monkeypatch.setenv("HOME", "/home/me")
+    call = re.compile(r'platformdirs\.(user_\w+_path)\("pkgwidgets"\)(?: / "(\w+)")?')
+    texts = {file: file.read_text("utf-8") for file in (ROOT / "pkgwidgets").rglob("*.py")}
+    found = [match for text in texts.values() for match in call.findall(text)]
+    assert len(found) == sum(len(re.findall(r"platformdirs\.\w", t)) for t in texts.values())
+    home = {getattr(platformdirs, kind)("pkgwidgets") / part for kind, part in found}
+    settings = platformdirs.user_config_path("pkgwidgets")
+    home = home - {settings} | {_settings_file(settings)}
+    own = {Path("ENVIRONMENT", name) for name in (DATA_FOLDER, POLICY_FILE)}
+    section = REFERENCE.partition("\n## Files and uninstalling\n")[2].partition("\n## ")[0]
+    named = [Path(place) for place in re.findall(r"^\| `([^`]+)` \|", section, re.MULTILINE)]
+    assert {place.expanduser() for place in named} == home | own
+    assert len(named) == len(home | own)
+    removed = [Path(word) for word in re.findall(r"(?<=\s)(?:~|ENVIRONMENT)/\S+", section)]
+    assert all(any(place.is_relative_to(folder) for folder in removed) for place in named)
+
+
+def _settings_file(folder: Path) -> Path:
+    source = (ROOT / "pkgwidgets" / "backends" / "advisories" / "sources.py").read_text("utf-8")
+    (name,) = re.findall(r'self\._file = base / "([^"]+)"', source)
+    return folder / name
 
 
 def test_reference_opens_with_light_and_dark_pictures() -> None:
