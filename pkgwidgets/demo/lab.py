@@ -14,6 +14,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -79,6 +80,7 @@ def _serve(folder: Path, browser: str) -> None:
             f"--IdentityProvider.token={token}",
         ]
     )
+    server.log.addFilter(partial(_with_token, token))
     address = f"http://127.0.0.1:{port}/lab/tree/{guide.FIRST}?token={token}"
     text = "\n".join(
         [
@@ -91,6 +93,14 @@ def _serve(folder: Path, browser: str) -> None:
     )
     server.io_loop.add_callback(_print_when_quiet, server.log, text)
     server.start()
+
+
+def _with_token(token: str, record: logging.LogRecord) -> bool:
+    """Complete an address in the log: Jupyter shows `...` for a token that it has not made."""
+    text = record.getMessage()
+    if "?token=..." in text:
+        record.msg, record.args = text.replace("?token=...", f"?token={token}"), ()
+    return True
 
 
 async def _print_when_quiet(log: logging.Logger, text: str) -> None:

@@ -140,6 +140,8 @@ def test_sentence_comes_after_the_lines_of_jupyterlab(running: RunningDemo) -> N
     before, _, after = running.output.partition("The demo is at")
     assert "is running at:" in before
     assert "Use Control-C to stop this server" in before
+    assert f"{running.url}/lab?token={running.token}\n" in before  # not Jupyter's "token=..."
+    assert "token=..." not in running.output
     assert not [line for line in after.splitlines() if re.match(r"\[[IWEC] ", line)]
 
 
