@@ -13,7 +13,7 @@ from pkgwidgets.core.interfaces import Backend
 from pkgwidgets.core.packages import PackageInfo
 from pkgwidgets.core.plans import Plan
 from pkgwidgets.operations import inventory, planning, transactions
-from pkgwidgets.presentation.hints import Face, render
+from pkgwidgets.presentation.hints import Face, held_back_text, render
 from pkgwidgets.presentation.text_table import TextTable
 
 from .demo_environment import start
@@ -73,8 +73,10 @@ def _update_row(info: PackageInfo) -> tuple[str, ...]:
 def _show_upgrade(backend: Backend, write: Write) -> None:
     write("\nA plan lists the changes. Nothing is changed yet:\n")
     plan = planning.plan_upgrade(backend, "raintable")
-    for part in str(plan).split("; "):
-        write(f"  {part}")
+    for change in plan.change_texts:
+        write(f"  {change}")
+    for held_back in plan.held_back:
+        write(f"  {held_back_text(held_back, Face.CLI)}")
     write("\nApply it. The new packages are checked before they are installed, and again after:\n")
     _apply(backend, plan, write)
 

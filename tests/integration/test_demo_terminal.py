@@ -17,4 +17,5 @@ def test_demo_in_a_terminal_leaves_the_home_folder_as_it_was(
     lines = list[str]()
     run_demo(lines.append)
     assert lines[-1].strip() == "Done. raintable 2.4.0 → 2.0.0."
+    assert "; with --allow all: 3.1.0, but allotboard" in "".join(lines)  # no call of Python
     assert not (tmp_path / ".cache" / "pkgwidgets").exists()
