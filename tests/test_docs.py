@@ -74,8 +74,9 @@ def test_reference_names_every_place_of_files(monkeypatch: pytest.MonkeyPatch) -
 
 def _settings_file(folder: Path) -> Path:
     source = (ROOT / "pkgwidgets" / "backends" / "advisories" / "sources.py").read_text("utf-8")
-    (name,) = re.findall(r'self\._file = base / "([^"]+)"', source)
-    return folder / name
+    names: list[str] = re.findall(r'self\._file = base / "([^"]+)"', source)
+    assert len(names) == 1
+    return folder / names[0]
 
 
 def test_reference_opens_with_light_and_dark_pictures() -> None:

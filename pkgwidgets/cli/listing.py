@@ -69,7 +69,20 @@ def _show_unlocks(backend: Backend, request: Request, console: Console) -> None:
         console.show(f"{unlock}: `{upgrade_command(unlock.names, request)}`.")
 
 
-VERBS: dict[str, Verb] = {"packages": packages, "updates": updates}
+def publishers(request: Request, console: Console) -> int:
+    """Compare the publishers of the installed and the compatible release of a package."""
+    from pkgwidgets.operations.publishers import compare_publishers  # the others need none of it
+    from pkgwidgets.presentation import payloads
+
+    backend = connect_and_recover(request, console)
+    with console.reporting() as report:
+        comparison = compare_publishers(backend, request.names[0], report)
+    console.write_json(lambda: {"publishers": payloads.publishers(comparison)})
+    console.show(f"{comparison}.")
+    return DONE
+
+
+VERBS: dict[str, Verb] = {"packages": packages, "updates": updates, "publishers": publishers}
 """The verbs of this module."""
 
 

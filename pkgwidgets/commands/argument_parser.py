@@ -308,6 +308,10 @@ def _add_restore_arguments(parser: _Parser) -> None:
     _add_changing_options(parser, "restore", allow=False)
 
 
+def _add_publishers_arguments(parser: _Parser) -> None:
+    parser.add_argument("names", nargs=1, metavar="NAME", help="Package")
+
+
 def _add_embed_arguments(parser: _Parser) -> None:
     parser.add_argument("names", nargs=1, metavar="NOTEBOOK", help="Notebook, closed in Jupyter")
     parser.add_argument(
@@ -405,6 +409,7 @@ _ADD_ARGUMENTS = {
     "unhold": _add_unhold_arguments,
     "holds": _add_no_arguments,
     "audit": _add_audit_arguments,
+    "publishers": _add_publishers_arguments,
     "fix": _add_fix_arguments,
     "export": _add_export_arguments,
     "drift": _add_drift_arguments,

@@ -22,6 +22,7 @@ _SUMMARIES = {
     "unhold": "Remove the holds of a package",
     "holds": "List holds, the minimum age, and settings of uv and pip",
     "audit": "List known vulnerabilities, each with the smallest safe version",
+    "publishers": "Compare the publishers of the installed and the new release",
     "fix": "Upgrade vulnerable packages, each to its smallest safe version",
     "export": "Print the installed packages as a lock for uv and pip",
     "drift": "List what differs from a lock, a notebook or an environment",
@@ -67,6 +68,9 @@ package forbids. A source is an OSV service, or a folder or zip file of OSV
 records. There is no default source. A service gets the names and versions of
 the packages, and only after you named it with --source. The exit code is 4 if a
 vulnerability was found.""",
+    "publishers": """\
+The new release is the compatible one. The publishers are those that the index
+names (PEP 740). No signature is verified.""",
     "fix": "No package goes further than it must. What has no safe version is named.",
     "export": """\
 The lock has exact versions, with the hashes of the files on the index. What it
@@ -143,6 +147,7 @@ _EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("audit --source advisories.zip", "Read records from a file"),
         ("audit pandas --json", "Audit one package, as JSON"),
     ),
+    "publishers": (("publishers pandas", "Compare the publishers of a package"),),
     "fix": (
         ("fix", "Fix all packages that have a safe version"),
         ("fix pillow", "Fix one package"),

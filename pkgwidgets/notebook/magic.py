@@ -33,6 +33,7 @@ from pkgwidgets.core.lock import Export
 from pkgwidgets.core.packages import PackageInfo
 from pkgwidgets.core.plans import Plan
 from pkgwidgets.core.policy import ListedHold
+from pkgwidgets.core.provenance import PublisherComparison
 from pkgwidgets.core.transactions import Transaction
 from pkgwidgets.operations.skip_failing import apply_without_failing
 from pkgwidgets.presentation import audit_text, payloads
@@ -195,6 +196,10 @@ def _audit(service: PackageService, request: Request) -> Audit:
     return service.values.audit(request.names or None)
 
 
+def _compare_publishers(service: PackageService, request: Request) -> PublisherComparison:
+    return service.values.compare_publishers(request.names[0])
+
+
 def _list_history(service: PackageService, request: Request) -> tuple[Transaction, ...]:
     return service.values.history()
 
@@ -248,6 +253,7 @@ _VERBS: dict[str, Callable[[PackageService, Request], object]] = {
     "unhold": _unhold,
     "holds": _list_holds,
     "audit": _audit,
+    "publishers": _compare_publishers,
     "fix": _apply_plan,
     "history": _list_history,
     "export": _export,
@@ -279,7 +285,7 @@ def _as_frame(request: Request, answer: Any) -> object:
             return None
         case "copies":
             return frames.copies(answer)
-        case "plan":
+        case "plan" | "publishers":
             return answer
         case "drift":
             return frames.drift(answer.rows)
@@ -313,6 +319,8 @@ def _as_json(request: Request, answer: Any) -> dict[str, Any]:
             fields = {"export": payloads.export(answer)}
         case "audit":
             fields = {"advisories": [audit_text.payload(row) for row in answer.rows]}
+        case "publishers":
+            fields = {"publishers": payloads.publishers(answer)}
         case "history":
             fields = {
                 "transactions": [

@@ -21,6 +21,7 @@ from pkgwidgets.core.packages import PackageInfo
 from pkgwidgets.core.plan_json import CHANGE, HELD_BACK, HOLD_CHANGE, PLAN_NAMES, PROJECT_CHANGE
 from pkgwidgets.core.plans import Plan
 from pkgwidgets.core.policy import ListedHold
+from pkgwidgets.core.provenance import PublisherComparison
 from pkgwidgets.core.transactions import Outcome, Transaction
 
 from .hints import Face, held_back_text, hint_text
@@ -60,6 +61,7 @@ TRANSACTION = JsonShape(
     parts=(CHANGE, HELD_BACK, HOLD_CHANGE),
 )
 RESULT = JsonShape(Result)
+PUBLISHERS = JsonShape(PublisherComparison, computed=("is_warning",))
 HOLD = JsonShape(ListedHold, names={"is_active": "active"}, without=("is_hold",))
 
 
@@ -73,6 +75,11 @@ def error(exception: PkgwidgetsError, face: Face) -> _Json:
 def package(info: PackageInfo) -> _Json:
     """Return a package as JSON: times in ISO 8601 UTC, paths as text, None for unknown values."""
     return PACKAGE.to_json(info)
+
+
+def publishers(value: PublisherComparison) -> _Json:
+    """Return a comparison of publishers as JSON."""
+    return PUBLISHERS.to_json(value)
 
 
 def export(value: Export) -> _Json:

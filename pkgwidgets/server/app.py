@@ -43,6 +43,7 @@ ROUTES: dict[str, type[BaseHandler]] = {
     "packages/{name}": changes.UninstallHandler,
     "packages/{name}/upgrade": changes.UpgradeHandler,
     "packages/{name}/note": changes.NoteHandler,
+    "packages/{name}/publishers": reads.PublishersHandler,
     "advisories": advisories.AdvisoriesHandler,
     "advisories/sources": advisories.AdvisorySourcesHandler,
     "holds": holds.HoldsHandler,

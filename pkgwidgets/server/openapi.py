@@ -159,6 +159,13 @@ def _read_paths() -> dict[str, Any]:
                 _CHECK_UPDATES,
             )
         },
+        "packages/{name}/publishers": {
+            "get": _operation(
+                "comparePublishers",
+                success(publishers=ref("PublisherComparison")),
+                _path_parameter("name", "package"),
+            )
+        },
         "packages/updates": {
             "get": _operation(
                 "checkForUpdates",

@@ -70,6 +70,14 @@ ROUTES = {
         details="Other spellings of the name are normalized.",
         answer="The package.",
     ),
+    "comparePublishers": RouteText(
+        summary="Compare the publishers of the installed and the new release",
+        details=(
+            "The new release is the newest compatible one. The publishers are those that the "
+            "index names (PEP 740). No signature is verified."
+        ),
+        answer="The comparison; `reason` says why the verdict is `unknown`.",
+    ),
     "checkForUpdates": RouteText(
         summary="Check for updates",
         details=(

@@ -8,13 +8,20 @@ from typing import Any
 from pkgwidgets.core.errors import PkgwidgetsError
 from pkgwidgets.presentation import payloads
 from pkgwidgets.presentation.hints import Face
-from pkgwidgets.presentation.payloads import event, package, plan, results, transaction
+from pkgwidgets.presentation.payloads import (
+    event,
+    package,
+    plan,
+    publishers,
+    results,
+    transaction,
+)
 
 from .errors import RequestRefused
 
 __all__ = [
-    "error_payload", "event", "http_status", "package", "plan", "results", "to_json_text",
-    "transaction",
+    "error_payload", "event", "http_status", "package", "plan", "publishers", "results",
+    "to_json_text", "transaction",
 ]  # fmt: skip
 
 

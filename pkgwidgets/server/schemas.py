@@ -106,6 +106,7 @@ def components() -> dict[str, Schema]:
         payloads.TRANSACTION,
         payloads.RESULT,
         payloads.HOLD,
+        payloads.PUBLISHERS,
         EVENT,
     )
     _, schemas = msgspec.json.schema_components(

@@ -146,6 +146,26 @@ def test_plan_undo_needs_something_to_undo(run: Run) -> None:
     assert (change["before"], change["after"]) == ("1.4.2", "1.4.1")
 
 
+def test_publishers_are_compared_in_text_and_json(run: Run) -> None:
+    done = run("publishers", "Frostcall")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("The publisher of frostcall changed: 2.0.0 is by GitHub frost-")
+    same = answer(run("publishers", "sundrift", "--json"))["publishers"]
+    assert same == {
+        "id": "sundrift",
+        "name": "sundrift",
+        "before": "1.0.4",
+        "after": "1.2.0",
+        "verdict": "same",
+        "publishers_before": ["GitHub demo-garden/sundrift, release.yml"],
+        "publishers_after": ["GitHub demo-garden/sundrift, release.yml"],
+        "reason": "",
+        "is_warning": False,
+    }
+    refused = run("publishers", "nothing-such", "--json")
+    assert (refused.returncode, json.loads(refused.stdout)["success"]) == (2, False)
+
+
 @pytest.mark.parametrize("words", [["plan"], ["upgrade", "--yes"]])
 def test_publisher_that_changed_is_said_in_text_and_json(run: Run, words: list[str]) -> None:
     """In JSON an upgrade says it, too: who reads it may undo the change."""

@@ -96,6 +96,13 @@ def test_upgrade_history_and_undo_restore_the_environment(
     assert tree(service.prefix) == before
 
 
+def test_publishers_are_the_comparison_of_the_service(
+    shell: InteractiveShell, service: PackageService
+) -> None:
+    compared = run_line(shell, "publishers frostcall")
+    assert compared == service.values.compare_publishers("frostcall")
+
+
 def test_export_returns_the_lock_of_the_service(
     shell: InteractiveShell, service: PackageService
 ) -> None:
@@ -162,6 +169,7 @@ def test_recover_reports_that_there_was_nothing(
         ("plan seedshelf --json", "plan"),
         ("--json upgrade seedshelf", "transaction"),
         ("history --json", "transactions"),
+        ("publishers frostcall --json", "publishers"),
     ],
 )
 def test_json_has_the_form_of_the_rest_response(

@@ -68,6 +68,14 @@ async def test_updates_list_only_outdated_packages(ask: Ask) -> None:
     }  # fmt: skip
 
 
+async def test_publishers_are_those_of_the_command_line(ask: Ask) -> None:
+    changed = (await ask("GET", "packages/Frostcall/publishers")).json["publishers"]
+    assert (changed["id"], changed["before"], changed["after"]) == ("frostcall", "1.9.3", "2.0.0")
+    assert (changed["verdict"], changed["is_warning"]) == ("changed", True)
+    assert changed["publishers_after"] == ["GitHub frost-mirror/frostcall, release.yml"]
+    assert (await ask("GET", "packages/nothing-such/publishers")).status == 404
+
+
 async def test_updates_of_one_name_request_only_its_project(ask: Ask, default_garden: Demo) -> None:
     answer = await ask("GET", "packages/updates?name=Seedshelf")
     [update] = answer.json["updates"]

@@ -9,6 +9,7 @@ from pkgwidgets.core.interfaces import Backend
 from pkgwidgets.core.names import checked_name
 from pkgwidgets.core.transactions import Transaction
 from pkgwidgets.operations import access, inventory
+from pkgwidgets.operations.publishers import compare_publishers
 from pkgwidgets.server import payloads, progress
 from pkgwidgets.server.base_handler import BaseHandler, requires_execute, requires_read
 from pkgwidgets.server.errors import RequestRefused, TransactionNotFound
@@ -72,6 +73,18 @@ class PackageByIdHandler(BaseHandler):
             partial(inventory.get_package_by_id, backend, name, check_updates=check)
         )
         await self.write_success(package=payloads.package(info))
+
+
+class PublishersHandler(BaseHandler):
+    """`GET packages/{name}/publishers`: who published the installed and the new release."""
+
+    @requires_read
+    async def get(self, name: str) -> None:
+        """Answer the comparison."""
+        name = checked_name(name)
+        backend = await self.backend()
+        comparison = await run_in_thread(partial(compare_publishers, backend, name))
+        await self.write_success(publishers=payloads.publishers(comparison))
 
 
 class UpdatesHandler(BaseHandler):
