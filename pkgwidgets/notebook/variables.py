@@ -66,7 +66,7 @@ def size_of(value: object) -> int | None:
 
 def _frame_bytes(value: Any) -> int | None:
     """Count bytes by cells; a column of an extension type counts as pointers."""
-    if not _is_class_from(value.index, "pandas"):
+    if not _is_class_from(getattr(value, "index", None), "pandas"):
         return None
     is_series = _is_instance_of(value, "pandas", "Series")
     dtypes = [value.dtype] if is_series else list(value.dtypes)

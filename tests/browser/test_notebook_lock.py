@@ -19,6 +19,9 @@ from pkgwidgets.demo import Demo
 pytestmark = pytest.mark.slow
 
 NAME = "carried.ipynb"
+RESTART = (
+    "() => window.jupyterapp.shell.currentWidget.sessionContext.restartKernel().then(() => null)"
+)
 
 
 @pytest.fixture
@@ -54,8 +57,9 @@ def test_lock_is_saved_compared_and_restored(
     notebook: SideBar, lab: Lab, garden: Demo, request: pytest.FixtureRequest
 ) -> None:
     before = json.loads((lab.folder / NAME).read_text("utf-8"))
-    notebook.button("Save into this notebook").click()
     line = notebook.panel.locator(".pkgw-lock-line")
+    expect(line).to_have_text("Save which versions are installed, to return to them later:")
+    notebook.button("Save into this notebook").click()
     expect(line).to_have_text("The packages are saved in this notebook.")
     saved = json.loads((lab.folder / NAME).read_text("utf-8"))
     requirements = saved["metadata"]["pkgwidgets"]["lock"]["requirements"]
@@ -76,6 +80,17 @@ def test_lock_is_saved_compared_and_restored(
     expect(notebook.version("seedshelf")).to_have_text("1.4.1", timeout=40_000)
     expect(line).to_be_hidden(timeout=40_000)
     expect(notebook.panel.get_by_role("button", name="Restore…", exact=True)).to_be_hidden()
+
+
+def test_restart_is_followed_by_the_next_step_until_a_cell_is_run(notebook: SideBar) -> None:
+    note = notebook.panel.locator(".pkgw-side-note")
+    expect(note).not_to_contain_text("restarted")
+    notebook.page.evaluate(RESTART)
+    expect(note).to_contain_text("The kernel was restarted. Run your cells again.")
+    notebook.wait_until_checked()
+    expect(note).to_contain_text("Run your cells again.")
+    notebook.run(0)
+    expect(note).not_to_contain_text("Run your cells again.")
 
 
 def test_lock_is_saved_as_a_file(notebook: SideBar, garden: Demo) -> None:

@@ -221,7 +221,7 @@ def test_panel_says_so_after_a_kernel_restart(notebook: PanelNotebook) -> None:
     notebook.page.evaluate(
         "() => { window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart(); }"
     )
-    expect(notebook.panel.get_by_role("alert")).to_contain_text("Run its cell again.")
+    expect(notebook.panel.get_by_role("alert")).to_contain_text("Run your cells again")
     expect(notebook.page.locator(".pkgw-panel-dead")).to_have_count(1)
     notebook.wait_until_idle()
 

@@ -119,6 +119,10 @@ def test_restart_is_offered_and_done(page: RestPage, server: ServerProcess, tmp_
         expect(question).to_contain_text("All variables of this kernel would be lost.")
         question.get_by_role("button", name="Restart kernel").click()
         expect(question).to_be_hidden()
+        outcome = page.section("Progress").locator(".pkgw-outcome")
+        expect(outcome).to_contain_text("The kernel was restarted. Run your cells again.")
+        expect(outcome).not_to_contain_text("Restart needed")
+        expect(outcome.get_by_role("button", name="Undo")).to_be_visible()
 
 
 def test_typed_package_is_planned_and_installed(page: RestPage) -> None:

@@ -361,6 +361,6 @@ def test_panel_asks_to_run_its_cell_after_a_kernel_restart(stage: PanelNotebook)
     notebook.page.evaluate(
         "() => { window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart(); }"
     )
-    expect(notebook.panel.get_by_role("alert")).to_contain_text("Run its cell again.")
+    expect(notebook.panel.get_by_role("alert")).to_contain_text("Run your cells again")
     notebook.wait_until_idle()
     take_pictures(notebook, "restarted")

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { badgeText, countUpdates, routeUrl } from "../../pkgwidgets/labextension/static/badge.js";
-import { createMessage, findSubshell, within } from "../../pkgwidgets/labextension/static/kernel_messages.js";
+import { createMessage, findSubshell, isOwn, within } from "../../pkgwidgets/labextension/static/kernel_messages.js";
 import { refusalOf, showKernelPanel } from "../../pkgwidgets/labextension/static/kernel_panel.js";
 import { createBar, createBadge, placeOf } from "../../pkgwidgets/labextension/static/plugin.js";
 import { noteOf, showRestPanel } from "../../pkgwidgets/labextension/static/rest_way.js";
@@ -86,6 +86,11 @@ test("a promise that takes too long gives nothing", async () => {
   assert.equal(await within(1, new Promise(() => {})), undefined);
   assert.equal(await within(1_000, Promise.reject(new Error("no"))), undefined);
   assert.equal(await within(1_000, Promise.resolve(3)), 3);
+});
+
+test("what the kernel says of these messages is told from what it says of cells", () => {
+  const { header } = createMessage(kernelThat({}), "shell", "execute_request", {});
+  assert.deepEqual([header, { msg_id: "of-a-cell" }, {}, undefined].map((parent_header) => isOwn({ parent_header })), [true, false, false, false]);
 });
 
 test("a message names a subshell only if there is one", () => {

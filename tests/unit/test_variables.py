@@ -98,6 +98,14 @@ def test_size_measurement_runs_no_user_code(make: Callable[[], object]) -> None:
     assert size_of(make()) is None
 
 
+def test_size_of_a_frame_without_an_index_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such as that of the demo, whose pandas is a stand-in."""
+    frame_type = type("DataFrame", (dict,), {})
+    monkeypatch.setitem(sys.modules, "pandas", ModuleType("pandas"))
+    monkeypatch.setattr(sys.modules["pandas"], "DataFrame", frame_type, raising=False)
+    assert size_of(frame_type()) is None
+
+
 def test_other_numpy_than_the_known_one_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
     values = {"counts": np.zeros(4), "seeds": pd.Series([1, 2])}
     for name in ("numpy", "pandas"):

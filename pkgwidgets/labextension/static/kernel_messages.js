@@ -2,6 +2,7 @@
 // Messages to a kernel that JupyterLab's own calls cannot send in every version: requests to a subshell, and for one.
 // https://jupyter.org/enhancement-proposals/91-kernel-subshells/kernel-subshells.html
 
+const OWN = "pkgwidgets-"; // the start of the ids of these messages
 const FEATURE = "kernel subshells";
 const INFO_MILLISECONDS = 1_500; // a busy kernel does not say what it is
 const START_MILLISECONDS = 20_000; // one that starts will
@@ -25,11 +26,14 @@ export function within(milliseconds, promise) {
 
 /** Returns a message in JupyterLab's form. */
 export function createMessage(kernel, channel, type, content, subshell = "") {
-  const header = { date: new Date().toISOString(), msg_id: crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`, msg_type: type };
+  const header = { date: new Date().toISOString(), msg_id: `${OWN}${crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`}`, msg_type: type };
   Object.assign(header, { session: kernel.clientId, username: kernel.username, version: "5.2" });
   if (subshell) Object.assign(header, { subshell_id: subshell });
   return { buffers: [], channel, content, header, metadata: {}, parent_header: {} };
 }
+
+/** Returns whether a message of the kernel answers one that was made here, not a cell. */
+export const isOwn = ({ parent_header: parent }) => Boolean(parent?.msg_id?.startsWith(OWN));
 
 async function askControl(kernel, type, content = {}) {
   const future = kernel.sendControlMessage(createMessage(kernel, "control", type, content), true);

@@ -11,6 +11,7 @@ const LABELS = {
   keepUp: "Keep it up to date",
   save: "Save…",
 };
+const NO_LOCK_TEXT = "Save which versions are installed, to return to them later:";
 const LOOK_MILLISECONDS = 15_000; // packages may change meanwhile; the server reads its cache
 const FORMATS = ["pylock.toml", "requirements.txt"];
 
@@ -93,7 +94,7 @@ export function showNotebookLock(node, { notebook, place, isSeen, restore, creat
     const answer = lock ? await ask((server) => server.post("drift", { text: lock })) : { text: "" };
     if (mine !== turn || isEnded || !answer) return;
     back.hidden = !answer.text;
-    say(answer.text);
+    say(lock ? answer.text : NO_LOCK_TEXT);
   }
 
   const showKeeping = () => (keeping.checked = isLockKept(metadata()));

@@ -1,7 +1,7 @@
 // @ts-check
 // What the side bar shows: the packages of the active notebook's kernel, one place for each open notebook.
 
-import { execute, findSubshell, within } from "./kernel_messages.js";
+import { execute, findSubshell, isOwn, within } from "./kernel_messages.js";
 import { showKernelPanel } from "./kernel_panel.js";
 import { showNotebookLock } from "./notebook_lock.js";
 import { noteOf, showRestPanel } from "./rest_way.js";
@@ -10,6 +10,7 @@ import { widen } from "./width.js";
 
 const NO_NOTEBOOK = "Open a notebook to see the packages of its kernel.";
 const OPENING = "Opening…";
+const RESTARTED = "The kernel was restarted. Run your cells again.";
 const FAILED = "The panel cannot be shown here. Display PackagePanel() in a cell.";
 const READY_MILLISECONDS = 5_000;
 const RESTARTING = new Set(["restarting", "autorestarting"]);
@@ -95,15 +96,21 @@ function createPlace({ Panel, Widget }, of) {
     say(OPENING);
     await within(READY_MILLISECONDS, session.ready);
     const kernel = session.session?.kernel;
+    kernelId = kernel?.id ?? "";
     const { rendermime } = of.notebook.content;
     const reason = await showKernelPanel({ kernel, rendermime, host, outputarea: of.outputarea, memory: sessionStorage, isCurrent });
     if (!isCurrent()) return;
-    say(noteOf(reason));
+    shownReason = reason;
+    showNote();
     if (reason) await fillOverRest(reason, isCurrent);
     await showLock(isCurrent);
     if (!rest) return of.onChanged();
     // The server has the rows to read first; a click does not wait for that.
     rest.checked.then(() => isCurrent() && of.onChanged());
+  }
+
+  function showNote() {
+    say([wasRestarted && RESTARTED, noteOf(shownReason)].filter(Boolean).join(" "));
   }
 
   async function fillOverRest(reason, isCurrent) {
@@ -147,24 +154,43 @@ function createPlace({ Panel, Widget }, of) {
     if (of.isSeen()) fill();
   }
 
+  let kernelId = "";
+  let shownReason = "";
+  let wasRestarted = false; // until a cell is run
   let isRestarting = false;
   function onStatus(_, status) {
     const wasRestarting = isRestarting;
     isRestarting = RESTARTING.has(status);
-    if (status === "dead" || (wasRestarting && !isRestarting)) refill();
+    const hasRestarted = wasRestarting && !isRestarting;
+    wasRestarted = hasRestarted || (wasRestarted && status !== "dead");
+    if (status === "dead" || hasRestarted) refill();
+  }
+
+  function onMessage(_, message) {
+    if (!wasRestarted || message.header.msg_type !== "execute_input" || isOwn(message)) return;
+    wasRestarted = false;
+    showNote();
+  }
+
+  // The session reports a restart as a change of the kernel, too.
+  function onKernel(_, { newValue: kernel }) {
+    wasRestarted &&= kernel?.id === kernelId;
+    refill();
   }
 
   function close() {
     turn += 1;
-    session?.kernelChanged.disconnect(refill);
+    session?.kernelChanged.disconnect(onKernel);
     session?.statusChanged.disconnect(onStatus);
+    session?.iopubMessage.disconnect(onMessage);
     lock?.end();
     empty();
     host.dispose();
   }
 
-  session?.kernelChanged.connect(refill);
+  session?.kernelChanged.connect(onKernel);
   session?.statusChanged.connect(onStatus);
+  session?.iopubMessage.connect(onMessage);
   return place;
 }
 

@@ -5,7 +5,7 @@
 import { h, setText } from "./dom.js";
 import { config } from "./jupyter_page.js";
 
-const DEAD_TEXT = "The kernel was restarted, so this panel no longer works. Run its cell again.";
+const DEAD_TEXT = "The kernel was restarted, so this panel no longer works. Run your cells again, its own one, too.";
 const ANSWER_MILLISECONDS = 4_000; // time limit for an answer on the control channel
 const COMM_MILLISECONDS = 300; // after a click; a kernel that is free has confirmed it by then
 const PROBE_DELAY_MILLISECONDS = 1_500; // after a click; nearly every kernel has answered by then

@@ -23,14 +23,14 @@ function stepItems(stages, stage) {
 }
 
 // One line that says how it ended and what is next; the rest is folded away.
-function outcomeNodes({ kind, text, word, loaded, details = [], undo, undo_id: id }) {
+function outcomeNodes({ kind, text, word, loaded, next, details = [], undo, undo_id: id }) {
   const [mark, spoken] = STEP_MARKS[kind] ?? [];
   const list = h("ul", { className: "pkgw-details" }, ...details.map((line) => h("li", null, line)));
   const restart = word && [" · ", strong(word), loaded && ` (${loaded})`];
   return [
     mark && h("span", { className: "pkgw-mark", ariaHidden: "true" }, mark),
     spoken && h("span", { className: "pkgw-sr" }, spoken),
-    h("span", null, text, ...(restart || [])),
+    h("span", null, text, ...(restart || []), next && ` · ${next}`),
     word && restartButton(),
     undo && undoButton(id, undo),
     ...(details.length ? [foldButton(LABELS.details, list), list] : []),

@@ -9,6 +9,8 @@ import { LABELS } from "./labels.js";
 
 const BY_HAND_TEXT = "The panel cannot restart the kernel here. Use the notebook's own menu: Kernel → Restart Kernel…";
 
+const RESTARTED_TEXT = "The kernel was restarted. Run your cells again.";
+
 const NOT_RUN_TEXT = "The kernel was restarted, but no cell was run: this notebook is no longer open here.";
 
 /**
@@ -23,6 +25,9 @@ export function lossText({ variables, more = 0, unknown = false }) {
   const names = joinNames([...variables, ...(more ? [`${more} more`] : [])]);
   return `${variables.length + more === 1 ? "This variable" : "These variables"} would be lost: ${names}.`;
 }
+
+/** Returns what an outcome says in place of a needed restart: the reasons for it are past. */
+export const restartedFields = () => ({ word: "", loaded: "", details: [], next: RESTARTED_TEXT });
 
 /**
  * Returns the question below an outcome. `open` shows it, `close` hides it, `end` removes its listener.
@@ -91,11 +96,18 @@ export function restartQuestion(model, el) {
       setText(messageLine, BY_HAND_TEXT);
       return;
     }
+    if (!andRun) return showRestarted();
     node.hidden = true;
-    if (!andRun || (await runUpToPanel(model, commands))) return;
+    if (await runUpToPanel(model, commands)) return;
     node.hidden = false;
     for (const control of [cancel, restartAndRun, restartOnly]) control.hidden = true;
     setText(messageLine, NOT_RUN_TEXT);
+  }
+
+  // The outcome no longer asks for a restart: it says what is next.
+  function showRestarted() {
+    const task = model.get("task") ?? {};
+    model.set("task", { ...task, outcome: { ...task.outcome, ...restartedFields() } });
   }
 
   function onKey(event) {
