@@ -25,6 +25,8 @@ AllowPolicy = Literal["self", "dependencies", "all"]
 """Which other packages a plan may change: none, dependencies of the requested, or all."""
 StepLimit = Literal["patch", "minor", "major"]
 """The biggest step between versions that an upgrade may take."""
+PART_OF_ALL = "part of Upgrade all"
+"""How the reason of a change begins in a plan for which the user named no package."""
 
 
 class ChangeKind(StrEnum):

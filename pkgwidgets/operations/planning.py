@@ -22,7 +22,7 @@ from pkgwidgets.core.index_query import IndexQuery
 from pkgwidgets.core.interfaces import Backend, Report, no_report
 from pkgwidgets.core.names import checked_names, checked_requirements
 from pkgwidgets.core.plan_arguments import checked_allow, checked_step, checked_target
-from pkgwidgets.core.plans import AllowPolicy, Change, Plan, StepLimit
+from pkgwidgets.core.plans import PART_OF_ALL, AllowPolicy, Change, Plan, StepLimit
 from pkgwidgets.core.text import shorten_names
 from pkgwidgets.core.transactions import Outcome, Transaction
 from pkgwidgets.core.version_steps import exceeds
@@ -47,9 +47,6 @@ from .resolutions import Resolutions
 from .snapshot import EnvironmentSnapshot
 from .upgrade_resolver import UpgradeResolver
 from .upgrade_targets import UpgradeTargets
-
-_ALL = "part of Upgrade all"
-"""The reason of a change in a plan for which the user named no package."""
 
 
 def plan_upgrade(
@@ -134,10 +131,10 @@ def plan_upgrade(
 def _reason_in_all(change: Change, snapshot: EnvironmentSnapshot) -> str:
     """Return the reason of a change in a plan for everything, and what else must change for it."""
     if change.after is None:
-        return _ALL
+        return PART_OF_ALL
     blockers = dependency_graph.blockers(change.id, change.after, snapshot.active_requirements)
     names = [snapshot.distributions[name].name for name in blockers]
-    return f"{_ALL}, with {shorten_names(names)}" if names else _ALL
+    return f"{PART_OF_ALL}, with {shorten_names(names)}" if names else PART_OF_ALL
 
 
 def _bigger_steps(changes: Sequence[Change], step: StepLimit | None) -> tuple[str, ...]:

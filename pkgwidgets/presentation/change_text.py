@@ -16,9 +16,13 @@ _OUTCOME_WORDS = {
 }
 
 
+REQUESTED = "requested"
+"""The reason of a change that the user named."""
+
+
 def change_reason(change: Change) -> str:
     """Return why a plan makes a change: the reason that the plan records, or the request."""
-    return change.reason or ("requested" if change.requested else "")
+    return change.reason or (REQUESTED if change.requested else "")
 
 
 def change_kind(change: Change) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from pkgwidgets.core.kernels import Kernel, Restart
 from pkgwidgets.core.packages import VersionStep
-from pkgwidgets.core.plans import Change, ChangeKind, HeldBack, Plan
+from pkgwidgets.core.plans import PART_OF_ALL, Change, ChangeKind, HeldBack, Plan
 from pkgwidgets.core.text import (
     UNKNOWN_SIZE,
     capitalize_first,
@@ -18,7 +18,7 @@ from pkgwidgets.core.text import (
 )
 from pkgwidgets.core.versions import version_step
 
-from .change_text import change_reason
+from .change_text import REQUESTED, change_reason
 from .hints import Face, held_back_text
 from .labels import ALLOW_ALL
 
@@ -34,7 +34,7 @@ def plan_payload(plan: Plan) -> dict[str, Any]:
     return {
         "id": plan.id,
         "headline": changes_summary(plan.changes) if plan.changes else "",
-        "changes": [_change_row(change) for change in plan.changes],
+        "changes": _change_rows(plan.changes),
         "held_back": held_back_notes(plan.held_back),
         "restart": restart_reasons(plan.restart),
         "word": restart_heading(plan.restart),
@@ -127,6 +127,13 @@ def _step(change: Change) -> str:
     return version_step(before, after).value if before is not None and after is not None else ""
 
 
+def _change_rows(changes: Sequence[Change]) -> list[dict[str, Any]]:
+    """Return the changes with the reasons that the title of the plan does not tell."""
+    are_named = all(change.requested for change in changes)
+    rows = [_change_row(change) for change in changes]
+    return [{**row, "why": ""} if are_named and row["why"] == REQUESTED else row for row in rows]
+
+
 def _change_row(change: Change) -> dict[str, Any]:
     before, after = change.before, change.after
     return {
@@ -136,7 +143,7 @@ def _change_row(change: Change) -> dict[str, Any]:
         "kind": change.kind.value,
         "bump": _step(change),
         "size": format_size(change.size),
-        "why": change_reason(change),
+        "why": change_reason(change).removeprefix(PART_OF_ALL).removeprefix(", "),
         "requested": change.requested,
     }
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pkgwidgets.core.history import is_undo
+from pkgwidgets.core.plans import Plan
 from pkgwidgets.core.text import shorten_names
 from pkgwidgets.core.transactions import Transaction, requester_text
 
@@ -14,10 +15,18 @@ from .labels import undo_label
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RequestTitles:
-    """The title of a plan, and that of its progress."""
+    """The title of a plan, and that of its progress.
+
+    `blocked` is the title of a plan that changes nothing because it holds all back, or "".
+    """
 
     plan: str
     progress: str
+    blocked: str = ""
+
+    def of(self, plan: Plan) -> str:
+        """Return the title of a plan that was made: it says which question the plan answers."""
+        return self.blocked if self.blocked and plan.held_back and not plan else self.plan
 
 
 def upgrade_titles(names: Sequence[str] | None, version: str | None = None) -> RequestTitles:
@@ -25,10 +34,17 @@ def upgrade_titles(names: Sequence[str] | None, version: str | None = None) -> R
 
     >>> upgrade_titles(["pandas"], "3.0.0").plan
     'Change pandas to 3.0.0'
+    >>> upgrade_titles(["pandas"]).blocked
+    'Why pandas is blocked'
     """
     target = f"{format_names(names)}{f' to {version}' if version else ''}"
     verb, progress_verb = ("Change", "Changing") if version else ("Upgrade", "Upgrading")
-    return RequestTitles(plan=f"{verb} {target}", progress=f"{progress_verb} {target}")
+    verb_of_state = "are" if names is not None and len(names) > 1 else "is"
+    return RequestTitles(
+        plan=f"{verb} {target}",
+        progress=f"{progress_verb} {target}",
+        blocked=f"Why {target} {verb_of_state} blocked" if names and not version else "",
+    )
 
 
 def install_titles(requirements: str) -> RequestTitles:

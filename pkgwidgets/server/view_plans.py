@@ -118,7 +118,7 @@ def plan_fields(plan: Plan, plan_id: str, request: PlanRequest, titles: RequestT
     shown = {
         **plan_payload(plan),
         "id": plan_id,
-        "title": titles.plan,
+        "title": titles.of(plan),
         "rehearsable": False,
         "minor_only": None if request.version else is_limited,
     }

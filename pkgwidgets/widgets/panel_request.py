@@ -14,6 +14,7 @@ from pkgwidgets.core.transactions import Transaction
 from pkgwidgets.core.typed_requirement import strip_command
 from pkgwidgets.notebook.service import PackageService
 from pkgwidgets.presentation.request_titles import (
+    RequestTitles,
     fix_titles,
     install_titles,
     restore_titles,
@@ -31,6 +32,7 @@ class PanelRequest:
     request is for everything that can be upgraded. `cell` is the source of an equivalent cell.
     `limit_step` makes the same request with or without major upgrades; `step` is the limit.
     `change_project` makes it with or without the project of the environment; `project` tells which.
+    `blocked_title` is the title of a plan that holds all back, or "".
     """
 
     title: str
@@ -43,6 +45,14 @@ class PanelRequest:
     limit_step: Callable[[bool], PanelRequest] | None = None
     project: bool = False
     change_project: Callable[[bool], PanelRequest] | None = None
+    blocked_title: str = ""
+
+    def title_of(self, plan: Plan) -> str:
+        """Return the title of the plan that was made for this request."""
+        titles = RequestTitles(
+            plan=self.title, progress=self.progress_title, blocked=self.blocked_title
+        )
+        return titles.of(plan)
 
 
 def upgrade(
@@ -76,6 +86,7 @@ def upgrade(
         ),
         project=project,
         change_project=lambda change: upgrade(service, selected, version, project=change),
+        blocked_title=titles.blocked,
     )
 
 

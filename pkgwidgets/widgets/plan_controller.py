@@ -199,7 +199,7 @@ class PlanController:
     def _show(self, request: PanelRequest, plan: Plan) -> None:
         self._plan, self._request = plan, request
         cell = self._preface + request.cell
-        self._plan_view.show(request.title, plan, cell, whole=request.is_for_all)
+        self._plan_view.show(request.title_of(plan), plan, cell, whole=request.is_for_all)
         self.checks.begin(plan)
         self.preparation.begin(plan)
 

@@ -11,10 +11,11 @@ import pytest
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from pkgwidgets.core.plans import Change, HeldBack, Plan
+from pkgwidgets.core.plans import PART_OF_ALL, Change, HeldBack, Plan
 from pkgwidgets.core.transactions import Outcome, Transaction
 from pkgwidgets.presentation import list_header, plan_payload
 from pkgwidgets.presentation.labels import ALLOW_ALL
+from pkgwidgets.presentation.request_titles import upgrade_titles
 from pkgwidgets.widgets.history_view import HistoryView
 from pkgwidgets.widgets.progress_view import ProgressView
 
@@ -85,6 +86,53 @@ def test_outcome_says_what_was_done(
     outcome = shown.task["outcome"]
     assert outcome["text"] == text
     assert outcome["undo"] == ("" if not changes else "Redo" if is_undo else "Undo")
+
+
+@pytest.mark.parametrize(
+    ("reasons", "shown"),
+    [
+        ([PART_OF_ALL, f"{PART_OF_ALL}, with pod"], ["", "with pod"]),
+        (["", ""], ["", ""]),
+        (["", "needed by pea"], ["", "needed by pea"]),
+    ],
+)
+def test_reason_that_the_title_tells_is_left_out(reasons: list[str], shown: list[str]) -> None:
+    changes = tuple(replace(change(*PEA), requested=True, reason=reason) for reason in reasons)
+    plan = replace(transaction(PEA).plan, changes=changes)
+    assert [row["why"] for row in plan_payload.plan_payload(plan)["changes"]] == shown
+
+
+def test_requested_change_says_so_beside_others() -> None:
+    changes = (
+        replace(change(*PEA), requested=True),
+        replace(change("pod", "", "1"), reason="needed by pea"),
+    )
+    plan = replace(transaction(PEA).plan, changes=changes)
+    rows = plan_payload.plan_payload(plan)["changes"]
+    assert [row["why"] for row in rows] == ["requested", "needed by pea"]
+
+
+@pytest.mark.parametrize(
+    ("names", "title"),
+    [
+        (["pea"], "Why pea is blocked"),
+        (["pea", "pod"], "Why pea, pod are blocked"),
+        (None, "Upgrade all"),
+    ],
+)
+def test_title_answers_why_nothing_changes(names: list[str] | None, title: str) -> None:
+    held_back = HeldBack(
+        id=canonicalize_name("pea"),
+        name="pea",
+        kept_version=Version("1.0"),
+        latest=Version("2.0"),
+        reason="blocked by bean 1.0 (pea<2)",
+    )
+    titles = upgrade_titles(names)
+    blocked = replace(transaction().plan, held_back=(held_back,))
+    assert titles.of(blocked) == title
+    assert titles.of(replace(transaction(PEA).plan, held_back=(held_back,))) == titles.plan
+    assert titles.of(transaction().plan) == titles.plan
 
 
 def test_outcome_of_many_changes_names_the_one_that_was_requested() -> None:

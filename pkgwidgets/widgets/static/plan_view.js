@@ -21,7 +21,7 @@ function changeRow(change) {
   return h("tr", null,
     h("th", { scope: "row", className: requested ? "pkgw-strong" : "" }, name),
     versionsCell(change),
-    h("td", { className: "pkgw-dim" }, size),
+    h("td", { className: "pkgw-dim pkgw-size" }, size),
     h("td", { className: requested ? "pkgw-why" : "pkgw-why pkgw-dim" }, why));
 }
 
@@ -66,7 +66,7 @@ function render({ model: widget, el }) {
   const cost = h("span", { className: "pkgw-dim pkgw-cost", role: "status" });
   const failure = h("p", { className: "pkgw-note pkgw-bad", role: "alert" });
   const checks = planChecks(model, el);
-  const tryFirst = button(LABELS.rehearse, { className: "pkgw-quiet", onclick: () => checks.isBusy() || checks.rehearse() });
+  const tryFirst = button(LABELS.rehearse, { className: "pkgw-rehearse", onclick: () => checks.isBusy() || checks.rehearse() });
   const rehearsalLine = h("p", { className: "pkgw-dim pkgw-hint" });
   const copyCell = button(LABELS.copyCell, { className: "pkgw-quiet pkgw-copy", onclick: onCopy });
   const copied = h("span", { className: "pkgw-sr", role: "status" });
@@ -78,7 +78,7 @@ function render({ model: widget, el }) {
     h("div", { className: "pkgw-row pkgw-head" }, title, headline, spinner, status, stepSwitch, projectSwitch),
     content,
     failure,
-    h("div", { className: "pkgw-row pkgw-foot" }, cost, tryFirst, copyCell, copied, cancel, apply),
+    h("div", { className: "pkgw-row pkgw-foot" }, cost, copyCell, copied, tryFirst, cancel, apply),
     rehearsalLine);
   root.dataset.lmSuppressShortcuts = "true"; // JupyterLab handles shortcuts before the panel's listeners run
 
@@ -103,7 +103,8 @@ function render({ model: widget, el }) {
     if (state !== "ready") return [];
     const notes = heldBack.map((item) => heldBackNote(item, () => model.send({ type: "unlock" })));
     notes.push(...warnings.map((text) => h("p", { className: "pkgw-note" }, text)));
-    if (empty) return [h("p", { className: "pkgw-empty" }, "There is nothing to change."), ...notes];
+    // The reason comes first: *Why blocked?* opens this view, too.
+    if (empty) return [...notes, h("p", { className: "pkgw-empty" }, "There is nothing to change.")];
     if (restart || others) {
       const lead = restart && strong(`${word} afterwards:`);
       notes.push(h("p", { className: "pkgw-note" }, lead, restart && ` ${restart}`, restart && others && " ", others));
