@@ -54,7 +54,7 @@ OLD_NAMES = (
 )
 EMPHASISED = re.compile(r"(?<![*\w])\*([A-Z][^*\n]*[^*\n.])\*(?![*\w])")
 """A name in a document: emphasised, with a capital letter, and not a sentence."""
-WITH_DETAILS = re.compile(r" \(\d+\)(?=…)| to \d[\w.]*(?=…$)")
+WITH_DETAILS = re.compile(r" \(\d+(?: of \d+)?\)(?=…)| to \d[\w.]*(?=…$)")
 """What a button adds to its name: `Upgrade all (6)…`, `Upgrade to 2.4.0…`."""
 OWN_LABEL = re.compile(r'\b(?:button|part|foldButton)\("(?!"|×")')
 """A button whose name is not in the table."""
@@ -92,6 +92,7 @@ def test_names_are_found_in_the_documents(name: str) -> None:
     ("text", "names"),
     [
         ("press *Upgrade all (6)…* now", ["Upgrade all…"]),
+        ("press *Upgrade all (6 of 7)…* now", ["Upgrade all…"]),
         ("*Upgrade to 2.4.0…*, *Cancel*", ["Upgrade…", "Cancel"]),
         ("**Not this**, *nor this*, *And no sentence.*", []),
     ],

@@ -18,7 +18,8 @@ BLOCKING = (
     ),
 )
 """A new release that the other project forbids, so that its row has no version to offer."""
-UPGRADE_ALL = "Upgrade all (6)…"
+UPGRADE_ALL = "Upgrade all (6 of 7)…"
+"""The one that is not in it is blocked."""
 SPARE_CELL = 3
 _SETUP = "import seedshelf\n_done = service.install_package('trellis')"
 _LEARN = "() => window.jupyterapp.serviceManager.kernelspecs.refreshSpecs()"

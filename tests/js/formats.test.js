@@ -43,6 +43,7 @@ test("counts and names are formatted as in a sentence", () => {
 
 test("a label has its count before the ellipsis", () => {
   assert.equal(countedLabel(LABELS.upgradeAll, 6), "Upgrade all (6)…");
+  assert.equal(countedLabel(LABELS.upgradeAll, 6, 7), "Upgrade all (6 of 7)…");
   assert.equal(countedLabel(LABELS.upgradeAll, 0), "Upgrade all…");
 });
 

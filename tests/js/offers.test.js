@@ -3,11 +3,11 @@ import "./small_dom.js";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { currentOffers, makeOffers } from "../../pkgwidgets/widgets/static/table/offers.js";
+import { currentOffers, leftOutText, makeOffers } from "../../pkgwidgets/widgets/static/table/offers.js";
 import { createViewModel } from "../../pkgwidgets/widgets/static/view_model.js";
 
 const CHECKED = { phase: "current", status: "", isInstalledKnown: true, areUpdatesKnown: true, unknownCount: 0 };
-const ROWS = [{ id: "pea", bump: "minor" }, { id: "pod", bump: "major" }, { id: "bean", bump: "" }];
+const ROWS = [{ id: "pea", bump: "minor" }, { id: "pod", bump: "major" }, { id: "bean", bump: "" }].map((row) => ({ name: row.id, limits: [], ...row }));
 const NOW = { revision: 3, readOnly: false };
 
 test("offers count only for the rows for which they were made, once these are checked", () => {
@@ -52,4 +52,24 @@ test("an upgrade that frees others is planned by its button, with them", async (
   assert.deepEqual(sent, [{ type: "plan", names: ["pod", "pea"] }]);
   offers.show(ROWS, CHECKED, { revision: 3, readOnly: true });
   assert.equal(offers.note.textContent, "");
+});
+
+test("updates that the plan leaves out are counted by its button, and named with a reason", () => {
+  const model = createViewModel({ offers: { revision: 3, all: { pea: "2.0" }, unlocks: [] } });
+  const offers = makeOffers(model);
+  offers.show(ROWS, CHECKED, NOW);
+  assert.deepEqual([offers.all.textContent, offers.all.title], ["Upgrade all (1 of 2)…", "Not in it: pod"]);
+  model.set("offers", { revision: 3, all: { pea: "2.0", pod: "1.1" }, unlocks: [] });
+  offers.show(ROWS, CHECKED, NOW);
+  assert.deepEqual([offers.all.textContent, offers.all.title], ["Upgrade all (2)…", ""]);
+});
+
+test("a reason for leaving an update out is what its row knows", () => {
+  const reasonOf = (fields) => leftOutText([{ id: "pea", name: "pea", limits: [], ...fields }], {});
+  assert.equal(reasonOf({ failed: true, blocked_by: "pod <2" }), "Not in it: pea (its upgrade failed)");
+  assert.equal(reasonOf({ limits: [{ held: true }], blocked_by: "pod <2" }), "Not in it: pea (held)");
+  assert.equal(reasonOf({ blocked_by: "pod <2" }), "Not in it: pea (blocked by pod <2)");
+  assert.equal(reasonOf({ limits: [{ held: false }] }), "Not in it: pea");
+  assert.equal(leftOutText([], {}), "");
+  assert.equal(leftOutText([{ id: "pea" }], null), ""); // there is no plan yet
 });

@@ -62,10 +62,13 @@ test("a failed upgrade of an intact package is called so, with the reason on hov
     const made = row({ failed: true, error: "it cannot be imported", action });
     const { textContent, title } = cellOf(made, "action").querySelector("span");
     assert.deepEqual([textContent, title], ["upgrade failed", "it cannot be imported"]);
+    const beside = cellOf(made, "name").querySelector("span.pkgw-failed"); // for a narrow panel
+    assert.deepEqual([beside.textContent, beside.title], ["upgrade failed", "it cannot be imported"]);
     assert.equal(cellOf(made, "latest").textContent, ""); // nothing is unknown
   }
   const unknown = cellOf(row({ error: "no answer", action: "retry" }), "action");
   assert.equal(unknown.querySelector("span").textContent, "no answer");
+  assert.equal(cellOf(row({ error: "no answer" }), "name").querySelector("span.pkgw-failed"), null);
 });
 
 test("the button of a blocked row names the package", () => {

@@ -20,6 +20,7 @@ View = tuple[str, dict[str, Any]]
 
 WIDTHS = [230, 320, 460, 580, 640, 800, 1000, 1400, 1900]
 DAY = 1_790_000_000
+FAILED_NAME = "harvestscale"
 NAMES = ["argon2-cffi-bindings", "importlib_metadata", "numpy", "python-dateutil", "mytools"]
 
 
@@ -39,6 +40,9 @@ def _rows() -> list[dict[str, Any]]:
         {"name": NAMES[4], "version": "0.3.dev4", "origin": "editable", "note": "editable"},
         {"name": "inhouse-lib", "version": "1.4.0", "error": "the index answered HTTP 503"}
         | {"action": "retry"},
+        {"name": FAILED_NAME, "version": "3.2.0", "failed": True, "error": "it cannot be imported"}
+        | newer
+        | {"action": "upgrade"},
     ]
 
 
@@ -64,9 +68,13 @@ TABLE: View = (
 
 
 def _change(name: str, before: str, after: str, kind: str, bump: str) -> dict[str, Any]:
-    why = "part of Upgrade all, with streamlit" if kind == "upgrade" else "needed by the others"
+    why = "with streamlit" if kind == "upgrade" else "needed by the others"
     versions = {"name": name, "before": before, "after": after, "kind": kind, "bump": bump}
-    return versions | {"size": "12.4 MB", "why": why, "requested": kind == "upgrade"}
+    return versions | {
+        "size": "12.4 MB",
+        "why": "" if name in NAMES[2:] else why,
+        "requested": kind == "upgrade",
+    }
 
 
 PLAN: View = (
@@ -176,6 +184,22 @@ BUTTONS = """() => [...document.querySelectorAll("section.pkgw button, section.p
     const { left, right, width } = node.getBoundingClientRect();
     return left < 0 || right > innerWidth + 1 || width < 12;
   }).map((node) => node.textContent || node.ariaLabel)"""
+BROKEN_WORDS = """() => {
+  const history = document.querySelector(".pkgw-history");
+  const walker = document.createTreeWalker(history, NodeFilter.SHOW_TEXT);
+  const broken = [];
+  while (walker.nextNode()) {
+    const { currentNode: node } = walker;
+    for (const { 0: word, index } of node.data.matchAll(/[^\\s-]+/g)) {
+      const range = document.createRange();
+      range.setStart(node, index);
+      range.setEnd(node, index + word.length);
+      if (new Set([...range.getClientRects()].map(({ top }) => top)).size > 1) broken.push(word);
+    }
+  }
+  return broken;
+}"""
+"""The words of the history that lie on more than one line."""
 CUT_NAMES = """() => [...document.querySelectorAll(".pkgw-line .pkgw-name")]
   .filter((node) => node.scrollWidth > node.clientWidth).map((node) => node.textContent)"""
 
@@ -210,9 +234,36 @@ def test_view_fits_and_axe_finds_nothing_at_any_width(page: Page, axe: str, name
                 assert axe_core.findings(page, axe) == [], (width, dark)
 
 
+def test_failed_upgrade_is_marked_once_in_a_closed_row_at_any_width(page: Page) -> None:
+    show_views(page, TABLE)
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 700})
+        page.wait_for_timeout(100)
+        mark = page.locator(f"tr[data-id={FAILED_NAME}] .pkgw-failed").locator("visible=true")
+        assert mark.all_inner_texts() == ["upgrade failed"], width
+
+
+def test_history_breaks_no_word(page: Page) -> None:
+    show_views(page, HISTORY)
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 700})
+        page.wait_for_timeout(100)
+        assert page.evaluate(BROKEN_WORDS) == [], width
+
+
+def test_change_without_a_reason_takes_one_line(page: Page) -> None:
+    show_views(page, PLAN)
+    rows = page.locator(".pkgw-changes tbody tr")
+    for width in (400, *WIDTHS[2:]):
+        page.set_viewport_size({"width": width, "height": 700})
+        page.wait_for_timeout(100)
+        lines = {name: rows.filter(has_text=name).bounding_box() for name in NAMES[2:]}
+        assert all(box is not None and box["height"] < 34 for box in lines.values()), (width, lines)
+
+
 def test_no_name_is_cut_in_a_wide_list(page: Page) -> None:
     show_views(page, TABLE)
-    for width in (230, 460, 800, 1000, 1400):
+    for width in (230, 460, 580, 800, 1000, 1400):
         page.set_viewport_size({"width": width, "height": 700})
         page.wait_for_timeout(100)
         assert page.evaluate(CUT_NAMES) == [], width

@@ -11,6 +11,8 @@ const OUTCOME_MARKS = { done: "✓", "rolled back": "↶", "not applied": "↶",
 const OUTCOME_KINDS = { done: "ok", "rolled back": "bad", "not applied": "bad", "rollback incomplete": "bad" };
 const MAX_NAMED_CHANGES = 6; // per transaction; the others are counted
 
+const columnHead = (className, ...children) => h("th", { className, scope: "col" }, ...children);
+
 function changesText(changes) {
   const hiddenCount = changes.length - MAX_NAMED_CHANGES;
   return changes.slice(0, MAX_NAMED_CHANGES).join(", ") + (hiddenCount > 0 ? ` and ${hiddenCount} more` : "");
@@ -52,7 +54,7 @@ function render({ model: widget, el }) {
     const undoButton = undo && button(undo, { className: "pkgw-quiet", name: "undo", value: id, ariaLabel: namedLabel(undo, changesLabel), ariaDisabled: String(Boolean(model.get("changing"))) });
     const refusalNode = refusal && h("div", { className: "pkgw-dim" }, refusal);
     return h("tr", null,
-      h("td", { className: "pkgw-dim" }, agoNode(Date.parse(started) / 1_000), h("div", null, durationText(seconds))),
+      h("td", { className: "pkgw-dim pkgw-when" }, agoNode(Date.parse(started) / 1_000), h("div", null, durationText(seconds))),
       outcomeCell(entry),
       h("td", { className: "pkgw-why" }, changesLabel, error && h("div", { className: "pkgw-warn" }, error), refusalNode),
       h("td", { className: "pkgw-dim pkgw-who" }, who),
@@ -66,8 +68,8 @@ function render({ model: widget, el }) {
 
   function table(entries) {
     if (!entries.length) return h("p", { className: "pkgw-empty" }, "Nothing has been changed yet.");
-    const heads = ["When", "Outcome", "Changes", "By"].map((text) => h("th", { scope: "col" }, text));
-    const actionsHead = h("th", { scope: "col" }, h("span", { className: "pkgw-sr" }, "Undo and log"));
+    const heads = ["When", "Outcome", "Changes", "By"].map((text) => columnHead(text === "By" ? "pkgw-who" : "", text));
+    const actionsHead = columnHead("", h("span", { className: "pkgw-sr" }, "Undo and log"));
     const rows = entries.flatMap((entry) => (unfolded.has(entry.id) ? [row(entry), logRow(entry)] : [row(entry)]));
     return h("div", { className: "pkgw-scroll" },
       h("table", { className: "pkgw-history", ariaLabel: "History" },

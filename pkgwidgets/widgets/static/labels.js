@@ -44,12 +44,13 @@ export const LABELS = {
 };
 
 /**
- * Returns a label with a count: "Upgrade all (6)…"; without the count for 0.
+ * Returns a label with a count: "Upgrade all (6)…"; without the count for 0, and "Upgrade all (6 of 7)…" if there are more.
  *
  * @param {string} label
  * @param {number} count
+ * @param {number} [total]
  */
-export const countedLabel = (label, count) => (count ? label.replace("…", ` (${count})…`) : label);
+export const countedLabel = (label, count, total = 0) => (count ? label.replace("…", ` (${count}${total ? ` of ${total}` : ""})…`) : label);
 
 /**
  * Returns a label with the name of what it acts on: "Undo pandas…".

@@ -97,20 +97,24 @@ function actionButton({ name, action, label }, spoken, title) {
   return node;
 }
 
+// In a narrow panel it stands beside the name, else beside the button: `panel.css` shows one of the two.
+/** @param {Row} row */
+const failedMark = ({ failed, error }) => failed && clip(error && FAILED_TEXT, "pkgw-warn pkgw-flag pkgw-failed", error);
+
 /**
  * @param {Row} row
  * @param {boolean} readOnly
  * @param {string} [inAll] the version that an upgrade of everything takes it to
  */
 function actionCell(row, readOnly, inAll) {
-  const { name, action, label, note, error, failed, status } = row;
+  const { name, action, label, note, error, status } = row;
   const [verb, rest] = splitLabel(label);
   const spoken = action === "explain" ? `${label} ${name}` : `${verb} ${name}${rest.replace("…", "")}`; // "Upgrade pandas to 2.3.3"
   const isOffered = action && !(readOnly && action !== "retry");
   const noteText = note || (status.endsWith("ing") ? `${status}…` : "");
   const title = [spoken, moreInAll(row, inAll)].filter(Boolean).join(". ");
   const actionNode = isOffered ? actionButton(row, spoken, title) : noteText && clip(noteText, "pkgw-dim");
-  const problem = error && failed ? clip(FAILED_TEXT, "pkgw-warn", error) : warn(error);
+  const problem = failedMark(row) || warn(error);
   return cell("action", problem, error && actionNode && !actionNode.matches(BOXED_BUTTON) && dim("·"), actionNode, isOffered && stepBadge(row.step, "pkgw-step"));
 }
 
@@ -186,7 +190,7 @@ export function rowCells(row, { readOnly, checked, open, inAll, ...state }) {
   const folding = { className: "pkgw-name", title: row.name, name: "detail", ariaExpanded: String(open) };
   return [
     cell("select", checkbox(`Select ${row.name}`, { checked, disabled, name: "select" })),
-    cell("name", part(row.name, folding), ...safetyMarks(row), row.loaded && h("span", { className: "pkgw-dim pkgw-loaded" }, "· loaded")),
+    cell("name", part(row.name, folding), failedMark(row), ...safetyMarks(row), row.loaded && h("span", { className: "pkgw-dim pkgw-loaded" }, "· loaded")),
     cell("version", clip(row.version)),
     latestCell(row, readOnly),
     cell("blocked", warn(row.blocked_by)),

@@ -5,6 +5,7 @@
 /** @import {ListState} from "./list_state.js" */
 /** @import {Row} from "./rows.js" */
 import { button, h, setText } from "../dom.js";
+import { joinNames } from "../formats.js";
 import { countedLabel, LABELS } from "../labels.js";
 
 const NONE = {};
@@ -39,6 +40,24 @@ export function moreInAll({ action, label, latest }, version) {
 }
 
 /**
+ * Returns the updates that the plan for everything leaves out, each with the reason that its row knows; "" if there are none.
+ *
+ * @param {Row[]} updates the rows with an update
+ * @param {Offers["all"]} [all] what the plan upgrades
+ */
+export function leftOutText(updates, all) {
+  const leftOut = all ? updates.filter(({ id }) => !all[id]) : [];
+  return leftOut.length ? `Not in it: ${joinNames(leftOut.map(leftOutName))}` : "";
+}
+
+/** @param {Row} row */
+function leftOutName({ name, failed, blocked_by: blockedBy, limits }) {
+  const isHeld = limits.some(({ held }) => held);
+  const reason = (failed && "its upgrade failed") || (isHeld && "held") || (blockedBy && `blocked by ${blockedBy}`);
+  return reason ? `${name} (${reason})` : name;
+}
+
+/**
  * Returns the button that upgrades everything, a note with an upgrade that frees others, and what a plan for everything does to a row.
  *
  * @param {Model} model
@@ -68,9 +87,12 @@ export function makeOffers(model) {
       const before = offers;
       offers = readOnly ? NONE : currentOffers(model.get("offers"), state, revision);
       // The number is that of the plan: it is shown as soon as a plan was made for these rows.
-      setText(all, countedLabel(LABELS.upgradeAll, Object.keys(offers.all ?? {}).length));
+      const updates = rows.filter(({ bump }) => bump);
+      const leftOut = leftOutText(updates, offers.all);
+      setText(all, countedLabel(LABELS.upgradeAll, Object.keys(offers.all ?? {}).length, leftOut ? updates.length : 0));
+      all.title = leftOut;
       // Not `disabled`: that would move the keyboard focus out of the panel.
-      all.ariaDisabled = String(!state.areUpdatesKnown || !rows.some(({ bump }) => bump));
+      all.ariaDisabled = String(!state.areUpdatesKnown || !updates.length);
       if (before === offers) return [];
       note.replaceChildren(...unlockNodes(offers));
       return rows.map(({ id }) => id).filter((id) => before.all?.[id] !== offers.all?.[id]);
