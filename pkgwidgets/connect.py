@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     from pkgwidgets.analysis.code_context import CodeFiles
     from pkgwidgets.analysis.notebook_file import CodeCell
     from pkgwidgets.analysis.rehearsal_backend import RehearsalBackend
-    from pkgwidgets.backends.advisories.kept_audit import FileKeptAudit
+    from pkgwidgets.backends.advisories.last_audit import FileLastAudit
     from pkgwidgets.backends.config.index_selection import SourceFactory
     from pkgwidgets.backends.config.policy_file import PolicyFile
     from pkgwidgets.backends.copies.folder_copies import FolderCopies
     from pkgwidgets.backends.environment.bystanders import RecordAffectedDistributions
-    from pkgwidgets.backends.environment.kept_listing import FileKeptListing
-    from pkgwidgets.backends.environment.last_listing import FileLastListing
+    from pkgwidgets.backends.environment.last_rows import FileLastRows
+    from pkgwidgets.backends.environment.last_versions import FileLastVersions
     from pkgwidgets.backends.environment.record_files import RecordFiles
     from pkgwidgets.backends.history.cluster_records import ClusterRecordFiles
     from pkgwidgets.backends.history.permits import FolderPermits
@@ -60,7 +60,7 @@ if TYPE_CHECKING:
 # so each function imports its own. A process that changes files itself loads all of them before:
 # the change may replace pkgwidgets and what it imports.
 _LATE = (
-    "advisories.kept_audit",
+    "advisories.last_audit",
     "config.index_selection",
     "config.policy_file",
     "config.projects",
@@ -69,9 +69,9 @@ _LATE = (
     "copies.folder_copies",
     "environment.bystanders",
     "environment.file_owners",
-    "environment.kept_listing",
+    "environment.last_versions",
     "environment.kernel_specs",
-    "environment.last_listing",
+    "environment.last_rows",
     "environment.launch_command",
     "environment.record_files",
     "history.transaction_reader",
@@ -300,7 +300,7 @@ def waiting_place(backend: Backend, key: str) -> Waiting | None:
     if ownership.owner_to_work_as(backend.environment.interpreter.prefix) is not None:
         return None
     with suppress(OSError):
-        return Waiting(backend.journal.folder("-").parent.parent / "leader", key)
+        return Waiting(backend.journal.data_folder / "leader", key)
     return None
 
 
@@ -513,28 +513,28 @@ def _backend(
             partial(_check_state, environment, journal, limits, policy),
         )
 
-    def last_listing() -> FileLastListing:
-        from pkgwidgets.backends.environment.last_listing import FileLastListing
+    def last_rows() -> FileLastRows:
+        from pkgwidgets.backends.environment.last_rows import FileLastRows
 
-        return FileLastListing(
+        return FileLastRows(
             cache_key,
             partial(_listing_state, environment, journal),
         )
 
-    def kept_listing() -> FileKeptListing:
-        from pkgwidgets.backends.environment.kept_listing import FileKeptListing
+    def last_versions() -> FileLastVersions:
+        from pkgwidgets.backends.environment.last_versions import FileLastVersions
 
-        return FileKeptListing(
+        return FileLastVersions(
             cache_key,
             environment.stat_key,
             environment.likely_versions,
             environment.one_look,
         )
 
-    def kept_audit() -> FileKeptAudit:
-        from pkgwidgets.backends.advisories.kept_audit import FileKeptAudit
+    def last_audit() -> FileLastAudit:
+        from pkgwidgets.backends.advisories.last_audit import FileLastAudit
 
-        return FileKeptAudit(cache_key, the_last_check)
+        return FileLastAudit(cache_key, the_last_check)
 
     the_index, policy = deferred(index), deferred(partial(_policy, target))
     the_last_check = deferred(last_check)
@@ -553,9 +553,9 @@ def _backend(
         without_installers=partial(_without_installers, target.prefix),
         writable_kernel=partial(_writable_kernel, target),
         last_check=the_last_check,
-        last_listing=deferred(last_listing),
-        kept_listing=deferred(kept_listing),
-        kept_audit=deferred(kept_audit),
+        last_rows=deferred(last_rows),
+        last_versions=deferred(last_versions),
+        last_audit=deferred(last_audit),
         policy=policy,
         advisories=partial(_advisory_settings, target.prefix, sources),
         provenance=deferred(provenance),

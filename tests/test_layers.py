@@ -148,7 +148,7 @@ WRITES_ELSEWHERE = {
     "backends/copies/uv_copies.py": "a requirement file, in a temporary folder",
     "backends/index/cache.py": "the cache of index answers",
     "backends/index/cache_file.py": "the cache of index answers",
-    "backends/index/kept_file.py": "rows of the last check, names of projects: the cache",
+    "backends/kept_file.py": "rows of the last check, names of projects: the cache",
     "backends/installer/uv.py": "requirement files in a temporary folder",
     "backends/installer/uv_account.py": "a copy of uv, in a temporary folder",
     "backends/installer/project_copy.py": "a copy of a project, in a temporary folder",

@@ -14,7 +14,7 @@ from . import stand_ins
 from .errors import DiskFailed, LockUnreadable, PkgwidgetsError
 from .events import Event, Stage
 from .last_check import LastCheck, NoLastCheck
-from .last_listing import LastListing, NoLastListing
+from .last_rows import LastRows, NoLastRows
 from .stand_ins import no_limits
 
 if TYPE_CHECKING:
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from .environment import Distribution, Interpreter, Unreadable
     from .index_query import IndexQuery
     from .installed_metadata import InstalledMetadata
-    from .kept_audit import KeptAudit
     from .kernels import Kernel, WritableKernel
+    from .last_audit import LastAudit
     from .limits import Limits
-    from .listing import KeptListing
+    from .listing import LastVersions
     from .lock import Lock, LockedFile, LockedSource
     from .plans import Plan
     from .policy import Policy
@@ -687,11 +687,11 @@ class Backend:
     """Finds a kernel of another environment, which this user may change."""
     last_check: LastCheck = field(default_factory=NoLastCheck)
     """Keeps the rows of the last update check."""
-    last_listing: LastListing = field(default_factory=NoLastListing)
+    last_rows: LastRows = field(default_factory=NoLastRows)
     """Keeps the rows of the last listing."""
-    kept_listing: KeptListing = field(default_factory=stand_ins.no_kept_listing)
+    last_versions: LastVersions = field(default_factory=stand_ins.no_last_versions)
     """Keeps the names and versions of what is installed."""
-    kept_audit: KeptAudit = field(default_factory=stand_ins.no_kept_audit)
+    last_audit: LastAudit = field(default_factory=stand_ins.no_last_audit)
     """Keeps the rows of the last audit."""
     policy: PolicyFile = NO_POLICY_FILE
     """The holds and the minimum age. The active holds are among the limits, too."""

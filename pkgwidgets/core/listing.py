@@ -30,7 +30,7 @@ Listing = Mapping[NormalizedName, ListedPackage]
 """The installed packages by their normalized names."""
 
 
-class KeptListing(Protocol):
+class LastVersions(Protocol):
     """The last listing of one environment, kept for processes that list it again."""
 
     def state(self) -> str:
@@ -52,7 +52,7 @@ class KeptListing(Protocol):
         """Look at the environment once in a block, for its state and for the listing."""
 
 
-class NoKeptListing:
+class NoLastVersions:
     """Keeps nothing."""
 
     def state(self) -> str:
@@ -75,7 +75,7 @@ class NoKeptListing:
         return nullcontext()
 
 
-NO_KEPT_LISTING = NoKeptListing()
+NO_LAST_VERSIONS = NoLastVersions()
 
 
 def listing_of(installed: Mapping[NormalizedName, Distribution | Unreadable]) -> Listing:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .advisory_sources import AdvisorySettings
     from .copies import EnvironmentCopies
-    from .kept_audit import KeptAudit
+    from .last_audit import LastAudit
     from .limits import Limits
-    from .listing import KeptListing
+    from .listing import LastVersions
     from .policy import Policy
     from .project_names import ProjectNames
     from .projects import OwningProject, ProjectFiles
@@ -34,18 +34,18 @@ def no_copies() -> EnvironmentCopies:
     return NO_COPIES
 
 
-def no_kept_audit() -> KeptAudit:
+def no_last_audit() -> LastAudit:
     """Return what keeps no audit."""
-    from .kept_audit import NO_KEPT_AUDIT
+    from .last_audit import NO_LAST_AUDIT
 
-    return NO_KEPT_AUDIT
+    return NO_LAST_AUDIT
 
 
-def no_kept_listing() -> KeptListing:
+def no_last_versions() -> LastVersions:
     """Return what keeps no listing."""
-    from .listing import NO_KEPT_LISTING
+    from .listing import NO_LAST_VERSIONS
 
-    return NO_KEPT_LISTING
+    return NO_LAST_VERSIONS
 
 
 def no_limits() -> Limits:

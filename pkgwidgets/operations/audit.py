@@ -46,7 +46,7 @@ def audit(
         return _ask(backend, sources, names, now or datetime.now(UTC), report).audit
     states = [source.state() for source in sources]
     state_of_sources = "\n".join(states) if all(states) else ""
-    kept = backend.kept_audit.load(state_of_sources)
+    kept = backend.last_audit.load(state_of_sources)
     if kept is not None:
         return kept
     answered = _ask(backend, sources, None, datetime.now(UTC), report, state_of_sources)
@@ -54,9 +54,9 @@ def audit(
         answered.holds_until is not None
         and answered.index_times is not None
         # A setting may have been changed, and changed back, while it was read.
-        and backend.kept_audit.state(state_of_sources) == answered.state
+        and backend.last_audit.state(state_of_sources) == answered.state
     ):
-        backend.kept_audit.save(
+        backend.last_audit.save(
             answered.state, answered.audit, answered.holds_until, answered.index_times
         )
     return answered.audit

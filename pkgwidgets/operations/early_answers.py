@@ -32,10 +32,10 @@ def list_and_ask(
     """Return the state of before, what is installed, and the answers for likely versions."""
 
     def read() -> tuple[str, Listing]:
-        with backend.kept_listing.one_look():
-            return backend.kept_audit.state(state_of_sources), list_names(backend)
+        with backend.last_versions.one_look():
+            return backend.last_audit.state(state_of_sources), list_names(backend)
 
-    likely = backend.kept_listing.guess()
+    likely = backend.last_versions.guess()
     if not likely:
         return *read(), {}
     with ThreadPoolExecutor(1, "pkgwidgets-list") as pool:

@@ -14,21 +14,21 @@ if TYPE_CHECKING:
 
 def list_names(backend: Backend) -> Listing:
     """Return the names and versions of everything installed."""
-    state = backend.kept_listing.state()
-    kept = backend.kept_listing.load(state)
+    state = backend.last_versions.state()
+    kept = backend.last_versions.load(state)
     if kept is not None:
         return kept
     from pkgwidgets.core.listing import listing_of
 
     listing = listing_of(backend.environment.distributions())
-    backend.kept_listing.save(state, listing)
+    backend.last_versions.save(state, listing)
     return listing
 
 
 def list_rows(backend: Backend) -> tuple[PackageInfo, ...]:
     """Return the rows of everything installed, without answers of the index."""
-    state = backend.last_listing.state()
-    kept = backend.last_listing.load(state)
+    state = backend.last_rows.state()
+    kept = backend.last_rows.load(state)
     if kept is not None:
         return kept
     from .package_rows import PackageRowBuilder
@@ -36,5 +36,5 @@ def list_rows(backend: Backend) -> tuple[PackageInfo, ...]:
     installed = backend.environment.distributions()
     rows = PackageRowBuilder.of(backend, installed, with_limits=False).unchecked_rows
     if all(row.version for row in rows):  # what could not be read now may be readable next time
-        backend.last_listing.save(state, rows)
+        backend.last_rows.save(state, rows)
     return rows

@@ -18,7 +18,7 @@ import pytest
 import uv
 
 from pkgwidgets import PackageService
-from pkgwidgets.backends.index import checked_rows
+from pkgwidgets.backends import row_texts
 from pkgwidgets.connect import connect
 from pkgwidgets.core.events import Event, PackageChecked
 from pkgwidgets.core.interfaces import Backend
@@ -159,7 +159,7 @@ def test_frames_of_a_service_are_independent(garden: Demo) -> None:
 
 
 def test_all_fields_are_kept() -> None:
-    kept = {*checked_rows._JSON_TYPES, "loaded_version"}
+    kept = {*row_texts._JSON_TYPES, "loaded_version"}
     assert {field.name for field in fields(PackageInfo)} == kept
 
 

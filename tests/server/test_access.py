@@ -285,7 +285,7 @@ async def test_unauthorized_user_cannot_read_anything(
 def test_read_only_routes_are_the_documented_ones() -> None:
     assert {operation_id for _, _, operation_id in READS} == {
         "audit", "checkForUpdates", "comparePublishers", "getContract", "getPackage",
-        "getPackageById", "getPackages", "drift", "export", "getHolds", "getEnvironment", "getEnvironments", "getOperation",
-        "getTransaction", "getTransactions", "plan",
+        "getPackageById", "getPackages", "drift", "export", "getHolds", "getEnvironment",
+        "getEnvironments", "getOperation", "getTransaction", "getTransactions", "plan",
     }  # fmt: skip
     assert all(re.fullmatch(r"[A-Za-z/.\-\d]+", path) for _, path, _ in operations())

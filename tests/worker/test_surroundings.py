@@ -220,7 +220,7 @@ def test_worker_loads_no_backend_that_an_apply_does_not_need(backend: Backend) -
     loaded = {*run(_LOADED, stdin=order.to_text())}
     backends = "pkgwidgets.backends"
     assert f"{backends}.installer.uv" in loaded
-    unused = {"copies", "index.multi", "index.last_check", "environment.kept_listing"}
+    unused = {"copies", "index.multi", "index.last_check", "environment.last_versions"}
     assert {f"{backends}.{name}" for name in unused} & loaded == set()
     assert "sqlite3" not in loaded
 

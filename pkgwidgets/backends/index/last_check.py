@@ -15,12 +15,11 @@ from time import time
 
 from packaging.utils import NormalizedName
 
+from pkgwidgets.backends import kept_file
 from pkgwidgets.backends.user_cache import cache_folder
 from pkgwidgets.core.errors import PkgwidgetsError
 from pkgwidgets.core.last_check import AnswerTimes, KnownRows
 from pkgwidgets.core.packages import PackageInfo
-
-from . import kept_file
 
 _KIND = "checks-1"
 """The number rises with each change of the format."""
@@ -94,7 +93,7 @@ class FileLastCheck:
             return
         self._last = state, times, rows
         head = json.dumps([state, {name: list(both) for name, both in times.items()}])
-        from .checked_rows import rows_to_text
+        from pkgwidgets.backends.row_texts import rows_to_text
 
         body = rows_to_text(rows)
         with self._lock, suppress(OSError, ValueError):
@@ -115,7 +114,7 @@ class FileLastCheck:
         return all(asked <= now < fresh_until for asked, fresh_until in times.values())
 
     def _read(self, state: str) -> _Kept | None:
-        from .checked_rows import rows_from_text
+        from pkgwidgets.backends.row_texts import rows_from_text
 
         try:
             head, body = kept_file.read(self._file)

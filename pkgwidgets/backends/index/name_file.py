@@ -13,7 +13,7 @@ from itertools import groupby
 from pathlib import Path
 from time import time
 
-from . import kept_file
+from pkgwidgets.backends import kept_file
 
 _FIRST_LINE = b"pkgwidgets names 1 "
 """The begin of the first line; the number of bytes after it and the entity tag follow."""

@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 
 import msgspec
 
+from pkgwidgets.backends import kept_file
 from pkgwidgets.backends.config.index_selection import IndexSettings, SourceFactory
 from pkgwidgets.backends.config.index_sources import IndexSources
 from pkgwidgets.backends.http.client import Client
@@ -22,7 +23,7 @@ from pkgwidgets.backends.http.response import Response
 from pkgwidgets.backends.user_cache import cache_folder
 from pkgwidgets.core.errors import PkgwidgetsError
 
-from . import kept_file, project_page
+from . import project_page
 from .name_file import NameFile
 
 _LIMITS = HttpLimits(

@@ -18,16 +18,16 @@ import pytest
 from osv_server import OsvServer
 
 import pkgwidgets
-from pkgwidgets.backends.advisories import kept_audit, record_files
+from pkgwidgets.backends import kept_file
+from pkgwidgets.backends.advisories import last_audit, record_files
 from pkgwidgets.backends.environment import stat_keys
-from pkgwidgets.backends.index import kept_file
 from pkgwidgets.backends.user_cache import cache_folder
 from pkgwidgets.connect import connect
 from pkgwidgets.core import osv
 from pkgwidgets.core.advisories import Effect
 from pkgwidgets.core.audit import Audit
 from pkgwidgets.core.interfaces import Backend
-from pkgwidgets.core.kept_audit import NoKeptAudit
+from pkgwidgets.core.last_audit import NoLastAudit
 from pkgwidgets.core.names import checked_name
 from pkgwidgets.demo import Demo
 from pkgwidgets.demo.wheel_builder import BuiltWheel
@@ -77,20 +77,20 @@ def audited(garden: Demo, **changed: Any) -> Audit:
 def is_kept(garden: Demo) -> bool:
     backend = connected(garden)
     states = [source.state() for source in backend.advisories().sources()]
-    return backend.kept_audit.load("\n".join(states)) is not None
+    return backend.last_audit.load("\n".join(states)) is not None
 
 
-def test_kept_audit_equals_a_new_one_and_asks_nobody(garden: Demo, server: OsvServer) -> None:
+def test_last_audit_equals_a_new_one_and_asks_nobody(garden: Demo, server: OsvServer) -> None:
     first = audited(garden)
     asked = len(server.requests), len(garden.index.requests)
     assert is_kept(garden)
     assert audited(garden) == first
     assert (len(server.requests), len(garden.index.requests)) == asked
-    assert audited(garden, kept_audit=NoKeptAudit()) == first
+    assert audited(garden, last_audit=NoLastAudit()) == first
     assert len(first.findings) == 2
 
 
-def test_kept_audit_loads_no_http_client(garden: Demo, server: OsvServer) -> None:
+def test_last_audit_loads_no_http_client(garden: Demo, server: OsvServer) -> None:
     code = (
         "import sys, time\n"
         f"sys.path.insert(0, {str(Path(pkgwidgets.__file__).parent.parent)!r})\n"
@@ -152,14 +152,14 @@ def name_another_source(garden: Demo) -> None:
 @pytest.mark.parametrize(
     "change", [hold, change_metadata, edit_settings, publish_and_check, name_another_source]
 )
-def test_change_ends_a_kept_audit(
+def test_change_ends_a_last_audit(
     garden: Demo, server: OsvServer, change: Callable[[Demo], None]
 ) -> None:
     audited(garden)
     assert is_kept(garden)
     change(garden)
     assert not is_kept(garden)
-    assert audited(garden).rows == audited(garden, kept_audit=NoKeptAudit()).rows
+    assert audited(garden).rows == audited(garden, last_audit=NoLastAudit()).rows
 
 
 class _Later(datetime):
@@ -174,7 +174,7 @@ class _Later(datetime):
     ("affected", "minutes", "holds_still"),
     [(True, 9, True), (True, 11, False), (True, -1, False), (False, 59, True), (False, 61, False)],
 )
-def test_kept_audit_ends_with_its_answers(
+def test_last_audit_ends_with_its_answers(
     garden: Demo,
     server: OsvServer,
     monkeypatch: pytest.MonkeyPatch,
@@ -191,11 +191,11 @@ def test_kept_audit_ends_with_its_answers(
             f"pkgwidgets.backends.{module}.time", lambda: time.time() + 60 * minutes
         )
     monkeypatch.setattr(_Later, "shift", timedelta(minutes=minutes))
-    monkeypatch.setattr(kept_audit, "datetime", _Later)
+    monkeypatch.setattr(last_audit, "datetime", _Later)
     assert is_kept(garden) is holds_still
 
 
-def test_data_that_becomes_old_ends_a_kept_audit(
+def test_data_that_becomes_old_ends_a_last_audit(
     garden: Demo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Data that will be 30 days old in an hour is kept for that hour."""
@@ -209,7 +209,7 @@ def test_data_that_becomes_old_ends_a_kept_audit(
     (folder / "1.json").write_text(json.dumps(record))
     assert audited(garden).rows == ()
     assert is_kept(garden)
-    monkeypatch.setattr(kept_audit, "datetime", _Later)
+    monkeypatch.setattr(last_audit, "datetime", _Later)
     monkeypatch.setattr(_Later, "shift", timedelta(minutes=59))
     assert is_kept(garden)
     monkeypatch.setattr(_Later, "shift", timedelta(minutes=61))
@@ -217,7 +217,7 @@ def test_data_that_becomes_old_ends_a_kept_audit(
 
 
 @pytest.mark.parametrize("kind", ["folder", "service"])
-def test_withdrawal_in_the_future_ends_a_kept_audit(
+def test_withdrawal_in_the_future_ends_a_last_audit(
     garden: Demo, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest, kind: str
 ) -> None:
     """The record counts until that moment, for which nothing else is asked or changed."""
@@ -229,13 +229,13 @@ def test_withdrawal_in_the_future_ends_a_kept_audit(
     backend = connected(garden)
     sources = backend.advisories().sources()
     before = audits.audit(backend, sources)
-    for module in (kept_audit, record_files, osv):
+    for module in (last_audit, record_files, osv):
         monkeypatch.setattr(module, "datetime", _Later)
     monkeypatch.setattr(_Later, "shift", timedelta(minutes=4))
     assert is_kept(garden)
     monkeypatch.setattr(_Later, "shift", timedelta(minutes=6))
     assert not is_kept(garden)
-    after = audits.audit(replace(backend, kept_audit=NoKeptAudit()), sources)
+    after = audits.audit(replace(backend, last_audit=NoLastAudit()), sources)
     assert len(after.findings) == len(before.findings) - 1
 
 
@@ -355,12 +355,12 @@ def test_one_request_is_enough_for_usual_names(garden: Demo, server: OsvServer) 
 def test_likely_versions_are_those_of_metadata(garden: Demo) -> None:
     backend = connected(garden)
     listed = {name: row.version for name, row in list_names(backend).items()}
-    assert backend.kept_listing.guess() == listed
+    assert backend.last_versions.guess() == listed
     twin = garden.site_packages / "raintable-3.0.0.dist-info"
     twin.mkdir()
     (garden.site_packages / "pea-no.dist-info").mkdir()
     (garden.site_packages / "pod.egg-info").write_text("Name: pod\nVersion: 2\n")
-    guessed = connected(garden).kept_listing.guess()
+    guessed = connected(garden).last_versions.guess()
     assert set(guessed) == {*listed, checked_name("pod")} - {"raintable"}
 
 
@@ -376,8 +376,8 @@ def test_one_look_serves_this_block_and_this_thread_alone(
 
     backend = connected(garden)
     monkeypatch.setattr(stat_keys, "with_keys", counted)
-    with backend.kept_listing.one_look():
-        assert backend.kept_listing.state()
+    with backend.last_versions.one_look():
+        assert backend.last_versions.state()
         once = len(looks)
         (file,) = garden.site_packages.glob("seedshelf-*.dist-info/METADATA")
         file.write_text(file.read_text("utf-8").replace("1.4.1", "1.4.2"), "utf-8")

@@ -14,7 +14,7 @@ from pathlib import Path
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
-from pkgwidgets.backends.index import kept_file
+from pkgwidgets.backends import kept_file
 from pkgwidgets.core.listing import ListedPackage, Listing
 from pkgwidgets.core.origins import Origin
 
@@ -23,7 +23,7 @@ _KIND = "listings-1"
 _Row = tuple[str, str | None, str, str]
 
 
-class FileKeptListing:
+class FileLastVersions:
     """The listing of one environment; it never raises for its file.
 
     `environment` names the file, `find_state` returns the stat key, and `guess` the likely

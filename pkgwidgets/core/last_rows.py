@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from .packages import PackageInfo
 
 
-class LastListing(Protocol):
+class LastRows(Protocol):
     """The rows of the last full listing of one environment, without answers of the index."""
 
     def state(self) -> str:
@@ -24,7 +24,7 @@ class LastListing(Protocol):
         """Keep the rows of a full listing."""
 
 
-class NoLastListing:
+class NoLastRows:
     """Keeps nothing, so that each listing reads the environment."""
 
     def state(self) -> str:

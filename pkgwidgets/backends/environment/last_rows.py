@@ -10,8 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pkgwidgets.backends.index import kept_file
-from pkgwidgets.backends.index.checked_rows import rows_from_text, rows_to_text
+from pkgwidgets.backends import kept_file
+from pkgwidgets.backends.row_texts import rows_from_text, rows_to_text
 
 if TYPE_CHECKING:
     from pkgwidgets.core.packages import PackageInfo
@@ -20,7 +20,7 @@ _KIND = "rows-1"
 """The number rises with each change of the format."""
 
 
-class FileLastListing:
+class FileLastRows:
     """The last listing of one environment; it never raises for its file.
 
     `environment` names the file. `find_state` returns what the rows depend on, or "" if that is not

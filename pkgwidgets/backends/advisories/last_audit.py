@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
-from pkgwidgets.backends.index import kept_file
+from pkgwidgets.backends import kept_file
 from pkgwidgets.backends.index.last_check import parse_times
 from pkgwidgets.core.advisories import SEVERITIES, Effect
 from pkgwidgets.core.audit import Audit, AuditRow
@@ -41,7 +41,7 @@ class CheckState(Protocol):
         """Tell whether answers of the index with these times are fresh, and are the last ones."""
 
 
-class FileKeptAudit:
+class FileLastAudit:
     """The last audit of one environment; it never raises for its file.
 
     `environment` names the file, `check` knows what the safe versions depend on. A damaged file,

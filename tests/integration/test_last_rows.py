@@ -16,7 +16,7 @@ import uv
 from pkgwidgets import PackageService
 from pkgwidgets.connect import connect
 from pkgwidgets.core.interfaces import Backend
-from pkgwidgets.core.last_listing import NoLastListing
+from pkgwidgets.core.last_rows import NoLastRows
 from pkgwidgets.core.packages import PackageInfo
 from pkgwidgets.demo import Demo
 from pkgwidgets.operations import inventory
@@ -45,11 +45,11 @@ def connected(garden: Demo) -> Backend:
 
 
 def has_rows(backend: Backend) -> bool:
-    return backend.last_listing.load(backend.last_listing.state()) is not None
+    return backend.last_rows.load(backend.last_rows.state()) is not None
 
 
 def full_listing(garden: Demo) -> Rows:
-    return inventory.get_packages(replace(connected(garden), last_listing=NoLastListing()))
+    return inventory.get_packages(replace(connected(garden), last_rows=NoLastRows()))
 
 
 def row(rows: Rows, name: str) -> PackageInfo | None:
@@ -148,7 +148,7 @@ def test_rows_are_not_kept_while_files_are_new(
 ) -> None:
     monkeypatch.setattr("pkgwidgets.backends.environment.environment_stat_key.time_ns", lambda: 0)
     inventory.get_packages(connected(garden))
-    assert connected(garden).last_listing.state() == ""
+    assert connected(garden).last_rows.state() == ""
     assert not has_rows(connected(garden))
 
 
@@ -157,7 +157,7 @@ def test_rows_are_not_kept_while_a_change_runs(garden: Demo) -> None:
     place = garden.folder / "env" / ".pkgwidgets"
     place.mkdir(exist_ok=True)
     (place / "open").write_text("20260101T000000000000-aaaaaa\n")
-    assert connected(garden).last_listing.state() == ""
+    assert connected(garden).last_rows.state() == ""
 
 
 def test_another_build_reads_again(garden: Demo, monkeypatch: pytest.MonkeyPatch) -> None:

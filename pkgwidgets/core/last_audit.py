@@ -9,7 +9,7 @@ from .audit import Audit
 from .last_check import AnswerTimes
 
 
-class KeptAudit(Protocol):
+class LastAudit(Protocol):
     """The last full audit of one environment. `sources` is a text of the state of its sources."""
 
     def state(self, sources: str) -> str:
@@ -28,7 +28,7 @@ class KeptAudit(Protocol):
         """
 
 
-class NoKeptAudit:
+class NoLastAudit:
     """Keeps nothing, so that each audit asks the sources."""
 
     def state(self, sources: str) -> str:
@@ -43,4 +43,4 @@ class NoKeptAudit:
         """Do nothing."""
 
 
-NO_KEPT_AUDIT = NoKeptAudit()
+NO_LAST_AUDIT = NoLastAudit()

@@ -12,7 +12,7 @@ from packaging.version import Version
 from pkgwidgets import PackageService
 from pkgwidgets.backends.environment import environment_stat_key
 from pkgwidgets.backends.environment.dist_info import DistInfoReader
-from pkgwidgets.backends.environment.kept_listing import FileKeptListing
+from pkgwidgets.backends.environment.last_versions import FileLastVersions
 from pkgwidgets.backends.user_cache import cache_folder
 from pkgwidgets.connect import connect
 from pkgwidgets.core.listing import ListedPackage
@@ -30,8 +30,8 @@ LISTING = {
 
 
 @pytest.fixture
-def kept(tmp_path: Path) -> FileKeptListing:
-    return FileKeptListing("garden", lambda: "now", folder=tmp_path)
+def kept(tmp_path: Path) -> FileLastVersions:
+    return FileLastVersions("garden", lambda: "now", folder=tmp_path)
 
 
 def file_of(folder: Path) -> Path:
@@ -39,17 +39,17 @@ def file_of(folder: Path) -> Path:
     return file
 
 
-def test_listing_is_kept_for_its_state_alone(kept: FileKeptListing, tmp_path: Path) -> None:
+def test_listing_is_kept_for_its_state_alone(kept: FileLastVersions, tmp_path: Path) -> None:
     assert kept.load("now") is None
     kept.save("now", LISTING)
-    again = FileKeptListing("garden", lambda: "now", folder=tmp_path)
+    again = FileLastVersions("garden", lambda: "now", folder=tmp_path)
     assert again.load("now") == LISTING
     assert again.load("later") is None
-    assert FileKeptListing("field", lambda: "now", folder=tmp_path).load("now") is None
+    assert FileLastVersions("field", lambda: "now", folder=tmp_path).load("now") is None
 
 
 def test_state_that_could_miss_a_change_keeps_nothing(
-    kept: FileKeptListing, tmp_path: Path
+    kept: FileLastVersions, tmp_path: Path
 ) -> None:
     kept.save("", LISTING)
     assert not list(tmp_path.iterdir())
@@ -69,7 +69,7 @@ def test_state_that_could_miss_a_change_keeps_nothing(
     ids=range(6),
 )
 def test_damaged_file_counts_as_missing(
-    kept: FileKeptListing, tmp_path: Path, damage: object
+    kept: FileLastVersions, tmp_path: Path, damage: object
 ) -> None:
     kept.save("now", LISTING)
     file = file_of(tmp_path)
@@ -86,9 +86,9 @@ def test_damaged_file_counts_as_missing(
     ids=range(8),
 )  # fmt: skip
 def test_foreign_content_counts_as_missing(
-    kept: FileKeptListing, tmp_path: Path, body: str
+    kept: FileLastVersions, tmp_path: Path, body: str
 ) -> None:
-    from pkgwidgets.backends.index import kept_file
+    from pkgwidgets.backends import kept_file
 
     kept.save("now", LISTING)
     kept_file.write(file_of(tmp_path), "now", body)
@@ -98,7 +98,7 @@ def test_foreign_content_counts_as_missing(
 def test_folder_that_cannot_be_written_keeps_nothing(tmp_path: Path) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("")
-    kept = FileKeptListing("garden", lambda: "now", folder=blocked)
+    kept = FileLastVersions("garden", lambda: "now", folder=blocked)
     kept.save("now", LISTING)
     assert kept.load("now") is None
 
@@ -133,7 +133,7 @@ def test_change_by_another_program_is_listed(garden: Demo, settled: None) -> Non
     assert list_names(fresh)[NormalizedName("frostcall")].version == Version("1.9.4")
 
 
-def test_audit_of_a_kept_listing_equals_the_first(garden: Demo, settled: None) -> None:
+def test_audit_of_a_last_versions_equals_the_first(garden: Demo, settled: None) -> None:
     first = PackageService(garden.python, index_url=garden.index_url).check_advisories()
     assert any(cache_folder().glob("listings-*/*.json"))
     again = PackageService(garden.python, index_url=garden.index_url).check_advisories()
@@ -142,7 +142,7 @@ def test_audit_of_a_kept_listing_equals_the_first(garden: Demo, settled: None) -
     assert len(first) == 2
 
 
-def test_listing_that_was_read_is_not_read_again(kept: FileKeptListing, tmp_path: Path) -> None:
+def test_listing_that_was_read_is_not_read_again(kept: FileLastVersions, tmp_path: Path) -> None:
     kept.save("now", LISTING)
     assert kept.load("now") == LISTING
     file_of(tmp_path).unlink()
@@ -150,7 +150,7 @@ def test_listing_that_was_read_is_not_read_again(kept: FileKeptListing, tmp_path
     assert kept.load("later") is None
 
 
-def test_drift_of_a_kept_listing_reads_no_metadata(
+def test_drift_of_a_last_versions_reads_no_metadata(
     garden: Demo, settled: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lock = Export(file_name="", text="seedshelf==1.4.2\nrake==1\n")
