@@ -12,6 +12,7 @@ import secrets
 import shutil
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -139,6 +140,15 @@ class Lab:
         """Return the address of a notebook's page."""
         reset = "reset&" if self.app == "lab" else ""
         return f"{self.url}/{_APPS[self.app][1]}{name}?{reset}token={self.token}"
+
+    def read(self, name: str) -> dict[str, Any]:
+        """Return a saved notebook, once the server has written all of it."""
+        for _ in range(100):
+            with suppress(ValueError):
+                content: dict[str, Any] = json.loads((self.folder / name).read_text("utf-8"))
+                return content
+            time.sleep(0.1)
+        raise TimeoutError(f"{name} is not valid JSON")
 
     def end_kernels(self) -> None:
         """Shut down the kernels of earlier tests."""

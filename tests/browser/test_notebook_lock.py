@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -56,12 +55,12 @@ def notebook(
 def test_lock_is_saved_compared_and_restored(
     notebook: SideBar, lab: Lab, garden: Demo, request: pytest.FixtureRequest
 ) -> None:
-    before = json.loads((lab.folder / NAME).read_text("utf-8"))
+    before = lab.read(NAME)
     line = notebook.panel.locator(".pkgw-lock-line")
     expect(line).to_have_text("Save which versions are installed, to return to them later:")
     notebook.button("Save into this notebook").click()
     expect(line).to_have_text("The packages are saved in this notebook.")
-    saved = json.loads((lab.folder / NAME).read_text("utf-8"))
+    saved = lab.read(NAME)
     requirements = saved["metadata"]["pkgwidgets"]["lock"]["requirements"]
     assert len(requirements) == 11
     assert all("--hash=sha256:" in line for line in requirements)
@@ -122,7 +121,7 @@ def test_lock_is_kept_up_to_date(notebook: SideBar, lab: Lab, garden: Demo) -> N
 
 def own_metadata(lab: Lab) -> dict[str, Any]:
     """Return what the saved notebook has of pkgwidgets."""
-    content = json.loads((lab.folder / NAME).read_text("utf-8"))
+    content = lab.read(NAME)
     found: dict[str, Any] = content["metadata"]["pkgwidgets"]
     return found
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 from browser.panel_notebook import PanelNotebook
 from jupyterlab_server import Lab
@@ -41,7 +39,7 @@ def test_saved_notebook_has_the_list_as_it_is_now(notebook: PanelNotebook, lab: 
     for version in ("1.4.1", "1.4.2"):
         expect(copy).to_contain_text(f"seedshelf{version}1.4.2")
         notebook.execute("docmanager:save")
-        outputs = json.loads((lab.folder / notebook.name).read_text())["cells"][1]["outputs"]
+        outputs = lab.read(notebook.name)["cells"][1]["outputs"]
         assert len(outputs) == 2
         row = f"<td>seedshelf</td><td>{version}</td><td>1.4.2</td>"
         assert row in "".join(outputs[1]["data"]["text/html"])
@@ -57,7 +55,7 @@ def test_saved_state_of_widgets_has_the_last_check(notebook: PanelNotebook, lab:
         notebook.execute("docmanager:save")
     finally:
         notebook.execute(SAVE_STATE)
-    metadata = json.loads((lab.folder / notebook.name).read_text())["metadata"]
+    metadata = lab.read(notebook.name)["metadata"]
     models = metadata["widgets"]["application/vnd.jupyter.widget-state+json"]["state"].values()
     (rows,) = (model["state"]["rows"] for model in models if "rows" in model["state"])
     latest = {row["name"]: row.get("latest") for row in rows}
