@@ -67,6 +67,14 @@ BEHAVIOURS = {
         "test_upgrade_that_frees_another_package_is_offered",
     ),
     "a blocked row asks a question, and answers it": (USE, "test_blocked_row_answers_why"),
+    "the answer begins with what was asked": (
+        USE,
+        "test_why_blocked_is_answered_by_the_heading_and_the_first_line",
+    ),
+    "an update that *Upgrade all* leaves out is named, with the reason": (
+        USE,
+        "test_update_that_the_plan_for_everything_leaves_out_is_named",
+    ),
     "an open row adds no scroll bar within a scrolling page": (USE, OPEN_ROW),
     "an open row has one form of dates": (USE, OPEN_ROW),
     "boxes that cannot be ticked look so in dark": (

@@ -38,7 +38,8 @@ class CountedChecker:
         return getattr(self._inner, name)
 
     def check(self, modules: Sequence[str], *args: Any, **more: Any) -> ImportCheck:
-        self.staged.append(more["staged"])
+        if more.get("staged") is not None:
+            self.staged.append(more["staged"])
         return self._inner.check(modules, *args, **more)
 
 

@@ -138,7 +138,7 @@ def test_unfinished_change_of_another_version_refuses_changes(
         with pytest.raises(OtherVersion) as caught:
             refused()
         assert "Another version of pkgwidgets began the change" in str(caught.value)
-        assert "Install the version that began it" in str(caught.value)
+        assert "Install the version of pkgwidgets that began the change" in str(caught.value)
     assert (content(env.place / "txn"), env.digest()) == (before, tree)
     (listed,) = env.journal.transactions()
     assert listed.outcome is Outcome.STARTED
