@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from pkgwidgets.backends.installer.uv import UvInstaller
     from pkgwidgets.backends.installer.uv_project import UvProjectFiles
     from pkgwidgets.backends.processes.kernel_processes import StartedNotebook
-    from pkgwidgets.backends.processes.waiting import Waiting
+    from pkgwidgets.backends.processes.waiting import WaitingPlace
     from pkgwidgets.backends.sandbox.preparations import FolderPreparations
     from pkgwidgets.backends.store.savepoint import FolderSavePoint
     from pkgwidgets.backends.worker.launcher import ApplyRequest, WorkerLauncher
@@ -290,25 +290,25 @@ def release_starter() -> None:
     process.close_stdio(with_errors=True)
 
 
-def waiting_place(backend: Backend, key: str) -> Waiting | None:
+def waiting_place(backend: Backend, key: str) -> WaitingPlace | None:
     """Return the place at which this process can wait for one more request, named by a key.
 
     None if the data folder of the environment can have no such place, or belongs to another user.
     """
-    from pkgwidgets.backends.processes.waiting import Waiting
+    from pkgwidgets.backends.processes.waiting import WaitingPlace
 
     if ownership.owner_to_work_as(backend.environment.interpreter.prefix) is not None:
         return None
     with suppress(OSError):
-        return Waiting(backend.journal.data_folder / "leader", key)
+        return WaitingPlace(backend.journal.data_folder / "leader", key)
     return None
 
 
-def found_nobody(returncode: int) -> bool:
+def was_not_taken(returncode: int) -> bool:
     """Tell whether the command of a waiting place ended because no process waits there."""
     from pkgwidgets.backends.processes import hand_over
 
-    return returncode == hand_over.NOBODY_WAITS
+    return returncode == hand_over.NOT_TAKEN
 
 
 def leader_command(python: str) -> list[str]:

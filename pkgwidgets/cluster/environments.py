@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from pkgwidgets.connect import found_nobody, leader_command
+from pkgwidgets.connect import leader_command, was_not_taken
 from pkgwidgets.core.errors import PkgwidgetsError
 
 from . import messages
@@ -64,7 +64,7 @@ class Leader:
         `command` is what that leader gave to reach it.
         """
         output = await self._run(self.address, command, do, seconds, facts)
-        if found_nobody(output.returncode):
+        if was_not_taken(output.returncode):
             return None
         return messages.read_answer(output.returncode, output.stdout, output.stderr)
 

@@ -2,7 +2,7 @@
 
 `python -m` starts it on the environment's host. It reads one request and writes one answer, both as
 a line of JSON. It goes on when the process that started it ends. After a preparation it waits for
-the commit, which then needs no other process; if it is gone by then, a new leader commits.
+the commit, which then needs no other leader; if it is gone before that, a new one commits.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ _WAIT_SECONDS = 120.0
 _Request = Mapping[str, Any]
 _Result = TypeVar("_Result")
 _AnswerOne = Callable[[Callable[[str], str], float, Callable[[], bool]], bool]
-"""`Waiting.answer_one`: see there."""
+"""`WaitingPlace.answer_one`: see there."""
 
 
 def main() -> None:
@@ -64,7 +64,7 @@ def main() -> None:
         while data:
             data = data[os.write(output, data) :]
     except BrokenPipeError:  # who asked is gone; what was done stays
-        leader.forgo()
+        leader.stop_waiting()
     else:
         os.close(output)
         leader.wait()
@@ -77,7 +77,7 @@ class _Leader:
     def __init__(self) -> None:
         self.wait: Callable[[], None] = lambda: None
         """Commit what was prepared, if that is requested soon."""
-        self.forgo: Callable[[], None] = lambda: None
+        self.stop_waiting: Callable[[], None] = lambda: None
         """Take no commit."""
 
     def answer(self, text: str) -> str:
@@ -100,7 +100,7 @@ class _Leader:
         place = waiting_place(backend, request["change"]) if work is _prepare else None
         if place is not None:
             self.wait = partial(_wait, backend, request, place.answer_one)
-            self.forgo = place.close
+            self.stop_waiting = place.close
             answer["waiting"] = place.command
         return answer
 

@@ -22,7 +22,7 @@ _SUMMARIES = {
     "unhold": "Remove the holds of a package",
     "holds": "List holds, the minimum age, and settings of uv and pip",
     "audit": "List known vulnerabilities, each with the smallest safe version",
-    "publishers": "Compare the publishers of the installed and the new release",
+    "publishers": "Compare the publishers of the installed and the compatible release",
     "fix": "Upgrade vulnerable packages, each to its smallest safe version",
     "export": "Print the installed packages as a lock for uv and pip",
     "drift": "List what differs from a lock, a notebook or an environment",
@@ -69,8 +69,8 @@ records. There is no default source. A service gets the names and versions of
 the packages, and only after you named it with --source. The exit code is 4 if a
 vulnerability was found.""",
     "publishers": """\
-The new release is the compatible one. The publishers are those that the index
-names (PEP 740). No signature is verified.""",
+The publishers are those that the index names (PEP 740). No signature is
+verified.""",
     "fix": "No package goes further than it must. What has no safe version is named.",
     "export": """\
 The lock has exact versions, with the hashes of the files on the index. What it

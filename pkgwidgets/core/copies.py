@@ -136,13 +136,15 @@ class RunningProgram:
     """A process that runs in a copy, such as a kernel; it may be another user's.
 
     `name` is that of its notebook, else that of its program. `connection_file` is "" for what is
-    no kernel. `started` is in UTC; None if it is unknown.
+    no kernel. `started` is in UTC; None if it is unknown. `is_orphan` tells that the process which
+    started it has ended, as a kernel leaves its helpers for a moment.
     """
 
     process: int
     name: str
     connection_file: str = ""
     started: datetime | None = None
+    is_orphan: bool = False
 
     def __str__(self) -> str:
         return f"{self.name} (process {self.process})"

@@ -111,7 +111,10 @@ def _code_cells(notebook: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _style(text: str, notebook: object) -> Callable[[object], str]:
-    """Return what writes a notebook in the style of a text; else in that of nbformat."""
+    """Return what writes a notebook in the style of a text; else in that of nbformat.
+
+    Where no style gives the same text, such as for a number like `1e5`, the nearest one is taken.
+    """
     end = text[len(text.rstrip()) :]
     match = _INDENTATION.match(text)
     line_end = "\r\n" if match is not None and "\r" in match[0] else "\n"
@@ -133,7 +136,9 @@ def _style(text: str, notebook: object) -> Callable[[object], str]:
         dump = dumper(style, indent)
         if dump(notebook) == text:
             return dump
-    return dumper((not _is_encodable(notebook), None), indent or " ")
+    is_ascii = text.isascii() and not json.dumps(notebook, ensure_ascii=False).isascii()
+    nearest = indent if indent is not None or "\n" not in text.strip() else " "
+    return dumper((is_ascii or not _is_encodable(notebook), None), nearest)
 
 
 def _is_encodable(notebook: object) -> bool:

@@ -29,9 +29,10 @@ from pkgwidgets.core.errors import (
     InvalidRequest,
     PackageNotFound,
     PkgwidgetsError,
+    ProjectNotFound,
 )
 from pkgwidgets.core.index_query import IndexQuery
-from pkgwidgets.core.interfaces import Backend, Report, is_untried, no_report
+from pkgwidgets.core.interfaces import Backend, ProjectResult, Report, is_untried, no_report
 from pkgwidgets.core.names import checked_names
 from pkgwidgets.core.releases import Release
 from pkgwidgets.core.text import shorten_names
@@ -107,21 +108,25 @@ def remove_copy(
 ) -> EnvironmentCopy:
     """Remove a copy and its kernel; return what it was.
 
-    Wait up to `patience_seconds` for programs that run in it and are about to end: those that
-    started a moment ago, and those that `may_end`. Raises `InvalidRequest` if there is none of
-    this name, or if this is the environment itself. Raises `CopyInUse` if a program runs in it,
-    and `EnvironmentBusy` while its packages are changed.
+    Wait up to `patience_seconds` for programs in it that are about to end. These started a moment
+    ago, or `may_end`, or are what another program left behind.
+
+    Raises `InvalidRequest` if there is none of this name, or if this is the environment itself.
+    Raises `CopyInUse` if a program runs in it, `EnvironmentBusy` while its packages are changed.
     """
     checked_copy_name(name)
     own = find_own_copy(backend)
     if own is not None and own.name == name:  # before the wait: it runs this
         reason = "it is the environment in use: remove it from another one"
         raise InvalidRequest("name of a copy", name, reason)
+    begun = time.monotonic()
+
+    def ends_soon(program: RunningProgram) -> bool:
+        is_left = program.is_orphan and time.monotonic() - begun < _MOMENT_SECONDS
+        return is_left or _is_new(program) or may_end(program)
+
     _wait_for_programs(
-        backend,
-        name,
-        patience_seconds,
-        lambda programs: all(_is_new(program) or may_end(program) for program in programs),
+        backend, name, patience_seconds, lambda programs: all(map(ends_soon, programs))
     )
     copies = backend.copies
     with copies.locked(_HOLDER):
@@ -296,15 +301,11 @@ class _CopyPlanner:
             release = next((entry for entry in releases if entry.version == version), None)
             fits = release is not None and has_compatible_wheel(release, self.target)
             if not fits and not is_same_python:
-                self.left_out[name] = (
-                    _NOT_ON_INDEX
-                    if release is None
-                    else f"{version} {why_incompatible(release, self.target)}"
-                )
+                self.left_out[name] = self._why_not(answer, release)
                 continue
             reason = None if fits else self.backend.copies.unpackable_reason(distribution)
             if reason is not None:
-                self.left_out[name] = f"{_NOT_ON_INDEX}, and {reason}"
+                self.left_out[name] = f"{self._why_not(answer, release)}, and {reason}"
                 continue
             yield CopiedPackage(
                 id=name,
@@ -313,6 +314,14 @@ class _CopyPlanner:
                 requested=distribution.requested,
                 from_index=fits,
             )
+
+    def _why_not(self, answer: ProjectResult, release: Release | None) -> str:
+        """Return why the index has no file of the installed release for the target."""
+        if release is not None:
+            return f"{release.version} {why_incompatible(release, self.target)}"
+        if isinstance(answer, PkgwidgetsError) and not isinstance(answer, ProjectNotFound):
+            return answer.clause()
+        return _NOT_ON_INDEX
 
     def _note_unmet(
         self, installed: dependency_graph.Installed, copied: set[NormalizedName]

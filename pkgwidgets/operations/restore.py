@@ -23,6 +23,7 @@ from pkgwidgets.core.index_query import IndexQuery
 from pkgwidgets.core.interfaces import Backend, Report, no_report
 from pkgwidgets.core.lock import Export, Lock, LockedPackage
 from pkgwidgets.core.lock_reader import read_lock_text
+from pkgwidgets.core.origins import KNOWN_TO_INDEXES
 from pkgwidgets.core.plans import Change, HeldBack, Plan
 from pkgwidgets.core.releases import Release
 from pkgwidgets.core.requirements_text import hashes_of
@@ -142,6 +143,8 @@ class _Restoration:
             if package.source is not None or package.version is None:
                 if installed is None:
                     self.notes.append(f"{package.name} cannot be had here: it is not of an index")
+                elif snapshot.distributions[package.name].origin in KNOWN_TO_INDEXES:
+                    self.notes.append(f"{package.name} stays: the lock has it from an address")
             elif installed == package.version:
                 continue
             elif package.name in snapshot.pinned:

@@ -12,7 +12,7 @@ from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from pkgwidgets.core.advisory_sources import AdvisoryResult, AdvisorySource
-from pkgwidgets.core.events import Event
+from pkgwidgets.core.events import Event, Stage
 from pkgwidgets.core.interfaces import Report
 
 _MAX_AT_ONCE = 8
@@ -36,6 +36,7 @@ def ask_at_once(
         return [source.advisories_of(projects, report) for source in sources]
     asked = _Asked(sources, projects)
     try:
+        asked.start()
         return [asked.answers_of(index, report) for index in range(len(sources))]
     finally:
         asked.given_up.set()
@@ -54,11 +55,14 @@ class _Asked:
         self._news = SimpleQueue[tuple[int, Event | Answers | BaseException]]()
         self._ended: dict[int, Answers | BaseException] = {}
         self._counts: dict[int, tuple[int, int]] = {}
-        self._last_event: Event | None = None
+        self._last_event = Event(stage=Stage.ASKING)
         self.given_up = Signal()
         for index in range(len(sources)):
             self._pending.put(index)
-        for _ in range(min(_MAX_AT_ONCE, len(sources))):
+
+    def start(self) -> None:
+        """Start the threads; each asks one source after another."""
+        for _ in range(min(_MAX_AT_ONCE, len(self._sources))):
             Thread(target=self._work, name="pkgwidgets-advisories", daemon=True).start()
 
     def _work(self) -> None:
@@ -88,8 +92,7 @@ class _Asked:
             try:
                 reporter, news = self._news.get(timeout=_TICK_SECONDS)
             except Empty:
-                if self._last_event is not None:
-                    report(self._last_event)
+                report(self._last_event)
                 continue
             if isinstance(news, Event):
                 self._last_event = self._with_sums(reporter, news)

@@ -71,7 +71,7 @@ ROUTES = {
         answer="The package.",
     ),
     "comparePublishers": RouteText(
-        summary="Compare the publishers of the installed and the new release",
+        summary="Compare the publishers of the installed and the compatible release",
         details=(
             "The new release is the newest compatible one. The publishers are those that the "
             "index names (PEP 740). No signature is verified."

@@ -38,6 +38,7 @@ class BackgroundJob:
         self._idle.set()
         self._cancelled = threading.Event()
         self._waiting = deque[tuple[Work, OnFailure]]()
+        self._is_closed = False
 
     @property
     def is_busy(self) -> bool:
@@ -52,7 +53,7 @@ class BackgroundJob:
         `on_start` is called before `work` can begin, so that quick work cannot end before it.
         """
         with self._lock:
-            if self.is_busy and not self._cancelled.is_set():
+            if self._is_closed or (self.is_busy and not self._cancelled.is_set()):
                 return False
             on_start()
             self._waiting.clear()
@@ -67,6 +68,8 @@ class BackgroundJob:
         `on_start` is called when its turn comes; after cancelled work, at once.
         """
         with self._lock:
+            if self._is_closed:
+                return
             if self.is_busy and not self._cancelled.is_set():
                 self._waiting.append((partial(_run_both, on_start, work), on_failure))
                 return
@@ -78,6 +81,12 @@ class BackgroundJob:
         with self._lock:
             self._waiting.clear()
             self._cancelled.set()
+
+    def close(self) -> None:
+        """Cancel, and start nothing from now on."""
+        with self._lock:
+            self._is_closed = True
+        self.cancel()
 
     def is_cancelled(self) -> bool:
         """Return whether the running work was asked to end."""

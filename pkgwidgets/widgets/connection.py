@@ -44,7 +44,6 @@ class PanelConnection(anywidget.AnyWidget):
         self, on_message: Callable[[Message], None], on_failure: OnFailure, **options: Any
     ) -> None:
         super().__init__(kernel=_register_requests(), key=uuid.uuid4().hex, **options)
-        self.on_request = on_message
         self._on_failure = on_failure
         self._parts: dict[str, Callable[[Message], None]] = {}
         self._clicks: deque[str] = deque(maxlen=_KEPT_CLICKS)
@@ -107,9 +106,7 @@ def _answer_request(stream: Any, ident: Any, parent: dict[str, Any]) -> None:
     content = parent.get("content", {})
     connection = _connections.get(str(content.get("key")))
     action = content.get("do")
-    if connection is not None and action in ("cancel", "stop"):
-        connection.on_request({"type": action})
-    elif connection is not None and action == "click" and isinstance(content.get("message"), dict):
+    if connection is not None and action == "click" and isinstance(content.get("message"), dict):
         connection.click(str(content.get("part")), content["message"])
     kernel = _find_kernel()
     if kernel is not None:

@@ -77,9 +77,9 @@ class InstallController:
         """Wait until nothing is looked up; return False if `timeout` seconds passed."""
         return wait_for_all((self._idle, self._versions_job), timeout)
 
-    def stop(self) -> None:
-        """Ask what is looked up to end."""
-        self._versions_job.cancel()
+    def close(self) -> None:
+        """End what is looked up, and look nothing up from now on."""
+        self._versions_job.close()
 
     def _show_releases(self, name: str) -> None:
         project, form, report = (

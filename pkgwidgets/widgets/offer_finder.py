@@ -41,6 +41,10 @@ class OfferFinder:
         """Stop looking."""
         self._job.cancel()
 
+    def close(self) -> None:
+        """Stop looking, for good."""
+        self._job.close()
+
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until nothing is looked for; return False if `timeout` seconds passed."""
         return self._job.wait(timeout)

@@ -58,7 +58,6 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
         self._watcher = EnvironmentWatcher(self.service.change_token, self._on_changed)
         options = {"layout": ipywidgets.Layout()}  # otherwise each view creates its own
         self.connection = PanelConnection(self._on_connection, self._notify, **options)
-        self._is_closed = False
         once = self.connection.once
         self._list_controller = ListController(
             self.service, once(self._on_table), self._on_listed, **options
@@ -126,12 +125,11 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
     def close(self) -> None:
         """Remove the panel from the page and end its background work."""
         self._watcher.stop()
-        self._is_closed = True
         self._plan_controller.end_checks()
-        self._list_controller.tasks.cancel()
-        self._install_controller.stop()
+        self._list_controller.tasks.close()
+        self._install_controller.close()
         self._details_loader.stop()
-        self._offers.end()
+        self._offers.close()
         self._copies.tasks.cancel()
         for child in self.children:
             child.close()
@@ -280,10 +278,6 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
                 self._watcher.add_view(view)
             case {"type": "gone", "view": str(view)}:
                 self._watcher.remove_view(view)
-            case {"type": "cancel"}:  # while a cell runs
-                self._plan_controller.cancel_plan()
-            case {"type": "stop"}:
-                self._plan_controller.checks.stop()
 
     def _plan(self, request: panel_request.PanelRequest) -> None:
         self._plan_controller.plan(request, self._show_plan_failure if self.form.is_open else None)
@@ -339,8 +333,6 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
         self.form.changing = self.history_view.changing = is_changing
 
     def _on_listed(self) -> None:
-        if self._is_closed:  # a check that had almost ended
-            return
         self._static_copy.update()
         self._offers.begin()
         self._refresh_history()

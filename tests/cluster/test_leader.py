@@ -19,7 +19,7 @@ from fakes import Oracle
 
 from pkgwidgets import PackageService
 from pkgwidgets.cluster import messages
-from pkgwidgets.connect import commit_permits, connect, found_nobody, leader_command
+from pkgwidgets.connect import commit_permits, connect, leader_command, was_not_taken
 from pkgwidgets.core.errors import (
     Cancelled,
     InvalidRequest,
@@ -47,7 +47,7 @@ def ask(garden: Demo) -> Ask:
             capture_output=True,
             text=True,
         )
-        if found_nobody(done.returncode):
+        if was_not_taken(done.returncode):
             return {"found": "nobody"}
         return messages.read_answer(done.returncode, done.stdout, done.stderr)
 

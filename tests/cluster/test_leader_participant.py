@@ -18,7 +18,7 @@ from pkgwidgets.cluster.participants import ApplyLimits
 from pkgwidgets.cluster.transport import RemoteOutput
 from pkgwidgets.core.errors import WorkerFailed
 
-_NOBODY_WAITS = 75
+_NOT_TAKEN = 75
 _WAITING = ["python", "hand_over.py"]
 
 
@@ -74,7 +74,7 @@ def test_leader_that_prepared_commits() -> None:
 
 
 def test_new_leader_commits_if_none_waits() -> None:
-    asked = commit(success(waiting=_WAITING), ended(_NOBODY_WAITS), success(transaction="t"))
+    asked = commit(success(waiting=_WAITING), ended(_NOT_TAKEN), success(transaction="t"))
     assert asked == [("prepare", False), ("commit", True), ("commit", False)]
 
 

@@ -183,7 +183,7 @@ def test_package_whose_files_are_unknown_is_listed_before(
     damage(dist_info)
     plan = without_index.plan_copy("spring", only=["hoe", "seedshelf"])
     assert [*plan.left_out] == ["hoe"]
-    assert plan.left_out["hoe"].startswith("the index does not have it, and ")
+    assert plan.left_out["hoe"].partition(": ")[2].startswith("it answered HTTP 503, and ")
     assert reason in plan.left_out["hoe"]
     assert installed_in(without_index.copy_environment(plan).python) == {"seedshelf==1.4.1"}
 
@@ -218,3 +218,23 @@ def test_what_is_damaged_in_the_cache_of_uv_is_fetched(
     (archived,) = (tmp_path / "uv-cache").glob("archive-v0/*/hoe-1.0.dist-info/WHEEL")
     archived.write_text("", "utf-8")
     check_scripts(service.copy_environment("spring", only="hoe").python)
+
+
+def test_executable_file_of_a_package_stays_executable(
+    without_index: PackageService, garden: Demo
+) -> None:
+    """Some packages start a program in their folder, such as a browser's driver."""
+    (garden.site_packages / "hoe.py").chmod(0o755)
+    copy = without_index.copy_environment(without_index.plan_copy("spring", only="hoe"))
+    (module,) = copy.folder.glob("lib/*/site-packages/hoe.py")
+    assert module.stat().st_mode & 0o111 == 0o111
+
+
+def test_index_that_does_not_answer_is_not_called_one_that_lacks_a_release(
+    without_index: PackageService, dist_info: Path
+) -> None:
+    (dist_info / "RECORD").unlink()
+    reason = without_index.plan_copy("spring").left_out["hoe"]
+    assert "does not have it" not in reason
+    assert "503" in reason
+    assert "RECORD" in reason

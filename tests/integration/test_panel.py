@@ -696,19 +696,24 @@ def test_control_channel_request_cancels_the_plan(panel: PackagePanel) -> None:
     class Kernel:
         session = Session()
 
-    def request(key: str, do: str) -> dict[str, Any]:
-        return {"content": {"key": key, "do": do}}
+    def request(key: str, do: str, **click: Any) -> dict[str, Any]:
+        return {"content": {"key": key, "do": do, **click}}
+
+    cancel = {"part": "plan", "message": {"type": "cancel", "click": "1"}}
 
     panel.plan_view.begin("Upgrade pea")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(connection, "_find_kernel", Kernel)
         connection._answer_request(None, [], request(panel.connection.key, "look"))
         assert panel.plan_view.state == "loading"
-        connection._answer_request(None, [], request("of another kernel", "cancel"))
+        connection._answer_request(None, [], request("of another kernel", "click", **cancel))
         assert panel.plan_view.state == "loading"
-        connection._answer_request(None, [], request(panel.connection.key, "cancel"))
-    assert panel.plan_view.state == "hidden"
-    assert [content["known"] for _, content in sent] == [True, False, True]
+        connection._answer_request(None, [], request(panel.connection.key, "click", **cancel))
+        assert panel.plan_view.state == "hidden"
+        panel.plan_view.begin("Upgrade pod")
+        connection._answer_request(None, [], request(panel.connection.key, "click", **cancel))
+        assert panel.plan_view.state == "loading", "a click that comes late cancels no later plan"
+    assert [content["known"] for _, content in sent] == [True, False, True, True]
 
 
 def test_click_on_the_control_channel_counts_once(

@@ -397,3 +397,31 @@ def test_file_that_is_no_notebook_is_not_written(
 def test_missing_notebook_is_refused(service: PackageService, story: Path) -> None:
     with pytest.raises(LockUnreadable, match="No such file"):
         service.embed(story.with_name("missing.ipynb"))
+
+
+def test_package_that_a_lock_has_from_an_address_is_named(
+    service: PackageService, tmp_path: Path
+) -> None:
+    lock = tmp_path / "requirements.txt"
+    lock.write_text("seedshelf @ https://x.example/seedshelf-9.0-py3-none-any.whl\n", "utf-8")
+    notes = service.plan_restore(lock).notes
+    assert notes == ("seedshelf stays: the lock has it from an address",)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"cells": [], "metadata": {"a": 1e5}, "nbformat": 4, "nbformat_minor": 5}',
+        '{\n "cells": [],\n "metadata": {"a": 1e5, "b": "\\u00e9"},\n "nbformat": 4\n}\n',
+    ],
+    ids=["one line", "escapes"],
+)
+def test_nearest_style_is_taken_where_none_gives_the_same_text(
+    service: PackageService, story: Path, text: str
+) -> None:
+    story.write_text(text, "utf-8")
+    service.embed(story)
+    saved = story.read_text("utf-8")
+    assert json.loads(saved)["metadata"]["a"] == 1e5
+    assert saved.isascii()
+    assert ("\n" in saved) is ("\n" in text)

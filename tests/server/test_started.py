@@ -77,11 +77,12 @@ def test_reference_curl_commands_work(server: ServerProcess, garden: Demo) -> No
     [block] = examples_in("sh")
     garden.index.withdraw("harvestscale", "3.3.0")
     lines = [line.partition("  #")[0].strip() for line in block.strip().splitlines()]
-    assert len(lines) == 16
+    assert len(lines) == 17
     answers = run_curls(server, lines[0], *lines[1:-1])
-    assert [answer["success"] for answer in answers] == [True] * 14, answers
+    assert [answer["success"] for answer in answers] == [True] * 15, answers
     installed, one, updates, plan, upgraded, everything, new, uninstalled, *others = answers
-    listed, held, unheld, history, lock, copying = others
+    published, listed, held, unheld, history, lock, copying = others
+    assert published["publishers"] is not None
     assert len(installed["packages"]) == 11
     assert one["package"]["latest_version"] == "3.1.0"
     assert "raintable" in {result["id"] for result in updates["updates"]}

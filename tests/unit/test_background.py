@@ -94,3 +94,19 @@ def test_all_work_together_is_waited_for_once(monkeypatch: pytest.MonkeyPatch) -
     assert waited == [10, 6, 2]
     assert wait_for_all([Slow()], None)
     assert waited[-1] is None
+
+
+def test_closed_job_starts_nothing() -> None:
+    job, gate, done = BackgroundJob(), threading.Event(), list[str]()
+    assert job.start(lambda: assert_set(gate), done.append)
+    job.start_in_turn(lambda: done.append("waited"), done.append)
+    job.close()
+    assert not job.start(lambda: done.append("begun"), done.append)
+    job.start_in_turn(lambda: done.append("in turn"), done.append)
+    gate.set()
+    assert job.wait(30)
+    assert done == []
+
+
+def assert_set(gate: threading.Event) -> None:
+    assert gate.wait(30)

@@ -163,3 +163,17 @@ def test_cancelling_waits_for_no_source_and_ends_those_that_report() -> None:
     goes_on.set()
     assert ended.wait(PATIENCE)
     assert len(reports) == 2
+
+
+def test_caller_can_cancel_before_a_source_reports() -> None:
+    goes_on = Event()
+
+    def hang(report: Report) -> None:
+        assert goes_on.wait(PATIENCE)
+
+    def cancel(event: events.Event) -> None:
+        raise Left
+
+    with pytest.raises(Left):
+        asked(Source("a", hang), Source("b", hang), report=cancel)
+    goes_on.set()

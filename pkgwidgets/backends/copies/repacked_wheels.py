@@ -13,6 +13,7 @@ import csv
 import hashlib
 import io
 import re
+import stat
 import zipfile
 from pathlib import Path
 
@@ -48,7 +49,7 @@ def repack(distribution: Distribution, interpreter: Interpreter, folder: Path) -
             digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=")
             rows.append((file.name, f"sha256={digest.decode()}", str(len(content))))
             if file.name not in instead:
-                archive.writestr(file.name, content)
+                archive.writestr(_entry(file), content)
         for name, content in instead.items():
             archive.writestr(name, content)
         text = io.StringIO()
@@ -67,6 +68,13 @@ def restore_metadata(distribution: Distribution, built: Path) -> None:
             rewrite(new, own.read_bytes())
         else:
             filesystem.remove(new)
+
+
+def _entry(file: PackedFile) -> zipfile.ZipInfo:
+    """Return the entry of a file with its mode: installers make executable what is so here."""
+    entry = zipfile.ZipInfo(file.name)
+    entry.external_attr = stat.S_IMODE(file.path.stat().st_mode) << 16 | stat.S_IFREG << 16
+    return entry
 
 
 def _content(file: PackedFile) -> bytes:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +31,21 @@ class FolderKnownGood:
     def remember(self, good: KnownGoodVersions) -> None:
         """Save these versions, instead of older ones of the same notebook and code.
 
-        In a read-only environment nothing is saved and nothing is raised.
+        In a read-only environment nothing is saved and nothing is raised. The same counts if other
+        rehearsals save theirs for ten seconds.
         """
-        with suppress(OSError, DiskFailed, EnvironmentBusy):
+        with suppress(OSError, EnvironmentBusy):
             filesystem.make_folders(self._folder, is_data=True)
-            with wait_for_lock(self._folder, "another rehearsal", _WAIT_SECONDS):
+            with self._locked():
                 self._add(good)
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        with ExitStack() as stack:
+            with suppress(DiskFailed):  # a file system without locks: the last one counts
+                lock = wait_for_lock(self._folder, "another rehearsal", _WAIT_SECONDS)
+                stack.enter_context(lock)
+            yield
 
     def _add(self, good: KnownGoodVersions) -> None:
         saved = self._read_entries(good.notebook)

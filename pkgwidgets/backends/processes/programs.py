@@ -11,6 +11,9 @@ from pkgwidgets.core.copies import RunningProgram
 
 from . import kernel_processes, process_info
 
+_FIRST_PROCESS = 1
+"""It takes over what a process that ended has started (init(1))."""
+
 
 def running_programs(folder: Path) -> tuple[RunningProgram, ...]:
     """Return the programs that run in a virtual environment, by process id.
@@ -63,6 +66,7 @@ def _program(number: int, command: tuple[str, ...]) -> RunningProgram:
         name=PurePath(notebook).name or _name(command, connection),
         connection_file=connection or "",
         started=process_info.start_time(number),
+        is_orphan=process_info.parent(number) == _FIRST_PROCESS,
     )
 
 

@@ -1,7 +1,7 @@
 """Wait for one more request: a process that has loaded and read much need not do it again.
 
-The request comes through a socket in a folder, which only this user may open. `hand_over.py` sends
-it, and tells if no process waits.
+The request comes through a socket in a folder; only this user may connect to it. `hand_over.py`
+sends the request, and tells if no process waits.
 """
 
 from __future__ import annotations
@@ -22,11 +22,13 @@ _ONLY_OWNER = 0o177
 """The mask of a socket that no other user may connect to."""
 _LOOK_SECONDS = 0.5
 """The time between two looks whether the request is still wanted."""
+_KEY_SECONDS = 2.0
+"""How long a sender may take to name its key: meanwhile no other one is heard."""
 _RECEIVE_SECONDS = 30.0
 _CHUNK_BYTES = 1 << 16
 
 
-class Waiting:
+class WaitingPlace:
     """The place at which this process waits for one request, in a folder of its own user.
 
     `key` names what it waits for: a request with another key is not taken. A process that begins to
@@ -43,7 +45,7 @@ class Waiting:
     def command(self) -> list[str]:
         """The command that hands its standard input over and prints the answer.
 
-        It ends with the code `hand_over.NOBODY_WAITS` if this process no longer waits.
+        It ends with the code `hand_over.NOT_TAKEN` if this process no longer waits.
         """
         script = str(Path(hand_over.__file__))
         return [sys.executable, "-I", "-S", script, str(self._folder), self._key]
@@ -53,12 +55,12 @@ class Waiting:
     ) -> bool:
         """Answer the first request; return whether one came.
 
-        Wait at most `seconds`, and only while `is_wanted`. Nothing is left of the place afterwards.
+        Wait at most `seconds`, and only while `is_wanted`. Then the socket is removed.
         """
         deadline = monotonic() + seconds
         self._socket.settimeout(_LOOK_SECONDS)
         try:
-            while monotonic() < deadline and is_wanted():
+            while self._identity is not None and monotonic() < deadline and is_wanted():
                 received = self._accept()
                 if received is not None:
                     self.close()
@@ -71,18 +73,23 @@ class Waiting:
         return False
 
     def close(self) -> None:
-        """Take no request from now on."""
-        self._socket.close()
+        """Take no request from now on. Idempotent."""
         place = self._folder / hand_over.NAME
         with suppress(OSError):
-            if _identity(place) == self._identity:  # else another process waits there
-                filesystem.remove(place)
+            if self._identity is not None and _identity(place) == self._identity:
+                filesystem.remove(place)  # else another process waits there
+        # Closed after that: until then no other file has the number of this socket.
+        self._identity = None
+        self._socket.close()
 
     def _accept(self) -> tuple[socket.socket, str] | None:
         """Return the next request and its connection; None if none came, or its sender is gone."""
         try:
             connection, _ = self._socket.accept()
-        except OSError:
+        except TimeoutError:
+            return None
+        except OSError:  # such as too many open files: a new process takes the request
+            self.close()
             return None
         with suppress(OSError, ValueError):
             request = self._receive(connection)
@@ -93,11 +100,12 @@ class Waiting:
 
     def _receive(self, connection: socket.socket) -> str | None:
         """Return a request that is complete; None for one with another key."""
-        connection.settimeout(_RECEIVE_SECONDS)
+        connection.settimeout(_KEY_SECONDS)
         with connection.makefile("rb") as stream:
             if stream.readline(len(self._key) + 2).decode() != f"{self._key}\n":
                 return None
             connection.sendall(hand_over.TAKEN)
+            connection.settimeout(_RECEIVE_SECONDS)
             return stream.read().decode() or None
 
 

@@ -76,7 +76,7 @@ class PackageByIdHandler(BaseHandler):
 
 
 class PublishersHandler(BaseHandler):
-    """`GET packages/{name}/publishers`: who published the installed and the new release."""
+    """`GET packages/{name}/publishers`: who published the installed and the compatible release."""
 
     @requires_read
     async def get(self, name: str) -> None:

@@ -1,11 +1,11 @@
 // @ts-check
-// Reports displayed views to the kernel, cancels work while a cell runs, and shows when the kernel no longer knows the panel.
+// Reports displayed views to the kernel, delivers clicks while a cell runs, and shows when the kernel no longer knows the panel.
 
 /** @import {View} from "./dom.js" */
 import { h, setText } from "./dom.js";
 import { config } from "./jupyter_page.js";
 
-const DEAD_TEXT = "The kernel was restarted, so this panel no longer works. Run your cells again, its own one, too.";
+const DEAD_TEXT = "The kernel was restarted, so this panel no longer works. Run your cells again, also that of the panel.";
 const ANSWER_MILLISECONDS = 4_000; // time limit for an answer on the control channel
 const COMM_MILLISECONDS = 300; // after a click; a kernel that is free has confirmed it by then
 const PROBE_DELAY_MILLISECONDS = 1_500; // after a click; nearly every kernel has answered by then
@@ -83,27 +83,35 @@ function render({ model, el }) {
     timer = setTimeout(probe, PROBE_DELAY_MILLISECONDS);
   }
 
-  function onCancel(event) {
-    const { target, detail } = event;
-    if (panel()?.contains(target)) sendRequest(detail || "cancel").catch(() => {}); // the widget message is sent, too
-  }
-
-  /** @type {Map<string, ReturnType<typeof setTimeout>>} */
-  const unconfirmed = new Map();
+  /** @type {Map<string, {send: () => Promise<unknown>, timer?: ReturnType<typeof setTimeout>}>} */
+  const unconfirmed = new Map(); // in the order of the clicks
+  /** @type {Promise<unknown>} */
+  let delivered = Promise.resolve();
 
   // The control channel takes a click that the comm has not delivered: it may wait there for the running cell.
   function onSent(event) {
     const { target, detail } = event;
     const { part, message } = detail;
     if (!panel()?.contains(target)) return;
-    const deliver = () => request(model.get("kernel"), { key: model.get("key"), do: "click", part, message }).catch(() => {});
     const isBusy = unconfirmed.size > 0 || model.widget_manager?.kernel?.status === "busy";
-    unconfirmed.set(message.click, setTimeout(deliver, isBusy ? 0 : COMM_MILLISECONDS));
+    const send = () => request(model.get("kernel"), { key: model.get("key"), do: "click", part, message }).catch(() => {});
+    unconfirmed.set(message.click, { send, timer: isBusy ? undefined : setTimeout(deliverAll, COMM_MILLISECONDS) });
+    if (isBusy) deliverAll();
+  }
+
+  // One after the other: a *Cancel* that came after the next click would cancel what that click began.
+  function deliverAll() {
+    for (const [click, waiting] of unconfirmed) {
+      clearTimeout(waiting.timer);
+      const { send } = waiting;
+      waiting.send = () => Promise.resolve(); // once
+      delivered = delivered.then(() => (unconfirmed.has(click) ? send() : undefined));
+    }
   }
 
   function onConfirmed({ type, click }) {
     if (type !== "confirmed") return;
-    clearTimeout(unconfirmed.get(click));
+    clearTimeout(unconfirmed.get(click)?.timer);
     unconfirmed.delete(click);
   }
 
@@ -116,7 +124,6 @@ function render({ model, el }) {
 
   document.addEventListener("visibilitychange", onVisible);
   document.addEventListener("click", onClick, true);
-  document.addEventListener("pkgw-cancel", onCancel);
   document.addEventListener("pkgw-click", onSent);
   model.on("msg:custom", onConfirmed);
   window.addEventListener("focus", onVisible);
@@ -132,7 +139,6 @@ function render({ model, el }) {
     clearTimeout(timer);
     document.removeEventListener("visibilitychange", onVisible);
     document.removeEventListener("click", onClick, true);
-    document.removeEventListener("pkgw-cancel", onCancel);
     document.removeEventListener("pkgw-click", onSent);
     model.off("msg:custom", onConfirmed);
     window.removeEventListener("focus", onVisible);

@@ -127,11 +127,9 @@ export function planChecks(model, el) {
     send("try");
   }
 
-  // The kernel gets widget messages only between cells; `connection.js` also sends this on the control channel.
   function onStop() {
     stop.ariaDisabled = "true";
     model.send({ type: "stop" });
-    el.dispatchEvent(new CustomEvent("pkgw-cancel", { bubbles: true, detail: "stop" }));
   }
 
   function onEnter(event) {

@@ -196,10 +196,8 @@ function render({ model: widget, el }) {
     }, 2_000);
   }
 
-  // The kernel gets widget messages only between cells; `connection.js` also sends this on the control channel.
   function cancelPlan() {
     model.send({ type: "cancel" });
-    if (state === "loading" || checks.isBusy()) el.dispatchEvent(new CustomEvent("pkgw-cancel", { bubbles: true }));
   }
 
   function onApply() {

@@ -122,11 +122,9 @@ function render({ model: widget, el }) {
     [.../** @type {NodeListOf<HTMLElement>} */ (root.querySelectorAll("[name=close]")), cancel].find(isVisible)?.focus({ preventScroll: true });
   }
 
-  // The kernel gets widget messages only between cells; `connection.js` also sends this on the control channel.
   function sendCancel() {
     cancel.ariaDisabled = "true";
     model.send({ type: "cancel" });
-    el.dispatchEvent(new CustomEvent("pkgw-cancel", { bubbles: true }));
   }
 
   function onClick({ target }) {
