@@ -22,7 +22,7 @@ _SUMMARIES = {
     "unhold": "Remove the holds of a package",
     "holds": "List holds, the minimum age, and settings of uv and pip",
     "audit": "List known vulnerabilities, each with the smallest safe version",
-    "publishers": "Compare who published the installed and the compatible release",
+    "publishers": "Compare the publishers of two releases of a package",
     "fix": "Upgrade vulnerable packages, each to its smallest safe version",
     "export": "Print the installed packages as a lock for uv and pip",
     "drift": "List what differs from a lock, a notebook or an environment",
