@@ -183,7 +183,7 @@ def test_package_whose_files_are_unknown_is_listed_before(
     damage(dist_info)
     plan = without_index.plan_copy("spring", only=["hoe", "seedshelf"])
     assert [*plan.left_out] == ["hoe"]
-    assert plan.left_out["hoe"].partition(": ")[2].startswith("it answered HTTP 503, and ")
+    assert "is not available" in plan.left_out["hoe"]
     assert reason in plan.left_out["hoe"]
     assert installed_in(without_index.copy_environment(plan).python) == {"seedshelf==1.4.1"}
 
@@ -236,5 +236,5 @@ def test_index_that_does_not_answer_is_not_called_one_that_lacks_a_release(
     (dist_info / "RECORD").unlink()
     reason = without_index.plan_copy("spring").left_out["hoe"]
     assert "does not have it" not in reason
-    assert "503" in reason
+    assert "is not available" in reason
     assert "RECORD" in reason

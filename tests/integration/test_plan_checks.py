@@ -285,9 +285,9 @@ def test_plan_without_breaking_upgrades_replaces_the_full_plan(
     assert {c.name for c in service.values.history()[-1].changes} == {"seedshelf", "frostcall"}
 
 
-def test_control_channel_request_stops_a_rehearsal(panel: PackagePanel) -> None:
+def test_stopped_rehearsal_leaves_the_plan(panel: PackagePanel) -> None:
     panel.plan_view.rehearsal = {"state": "running"}
-    click(panel.connection, type="stop")
+    click(panel.plan_view, type="stop")
     assert panel.plan_view.rehearsal == {}
     assert panel.plan_view.state == "ready"
 
