@@ -69,7 +69,7 @@ class Demo:
         atexit.unregister(self.close)
         self.index.close()
         if not self.is_of_kernel:
-            _remove(self.folder)
+            remove_folder(self.folder)
 
     def __enter__(self) -> Self:
         return self
@@ -104,7 +104,7 @@ def start(folder: Path | None = None, *, with_stand_ins: bool = False) -> Demo:
         return _running(own, scheme_of(own), _index(with_stand_ins=False).start(), of_kernel=True)
     with ExitStack() as undo:
         folder = _claim_folder(folder)
-        undo.callback(_remove, folder)
+        undo.callback(remove_folder, folder)
         index = undo.enter_context(_index(with_stand_ins=with_stand_ins))
         scheme = create(folder, with_stand_ins=with_stand_ins)
         undo.pop_all()
@@ -201,7 +201,7 @@ def _install_projects(
         ).run()
 
 
-def _remove(folder: Path) -> None:
+def remove_folder(folder: Path) -> None:
     """Remove a folder, also while a plan or its uv still writes a file into it."""
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while folder.exists():

@@ -48,13 +48,23 @@ def start() -> int:
     os.environ["PKGWIDGETS_DEMO"] = sys.prefix
     with (
         _end_on_hangup(),
-        tempfile.TemporaryDirectory(prefix="pkgwidgets-demo-") as name,
+        _temporary_folder() as folder,
         demo_environment.index_of_everything() as index,
     ):
-        folder, before = Path(name).resolve(), dict(os.environ)
+        before = dict(os.environ)
         surroundings.use_instead_of_home(folder / "home", index.url)
         _serve(folder, surroundings.browser_command(before))
     return 0
+
+
+@contextmanager
+def _temporary_folder() -> Iterator[Path]:
+    """Yield a folder; delete it at the end, also while a thread of the server still writes."""
+    folder = Path(tempfile.mkdtemp(prefix="pkgwidgets-demo-")).resolve()
+    try:
+        yield folder
+    finally:
+        demo_environment.remove_folder(folder)
 
 
 def _serve(folder: Path, browser: str) -> None:
